@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "command/command.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+static int command_help(int argc, char **argv);
+static int command_version(int argc, char **argv);
+
+static const struct command commands[] = {
+	{"help", command_help, "what a command does and takes", NULL},
+	{"version", command_version, "print the version", NULL},
+};
+
+static const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void print_commands(FILE *out)
+{
+	fputs("usage: sluice COMMAND [OPTIONS]\n\ncommands:\n", out);
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`sluice help COMMAND` tells more.\n", out);
+}
+
+static int command_help(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_commands(stdout);
+		return STATUS_DONE;
+	}
+	const struct command *c = command_find(argv[1]);
+	if (!c) {
+		fprintf(stderr, "sluice: no command is called '%s'\n", argv[1]);
+		return STATUS_USAGE;
+	}
+	if (c->usage)
+		c->usage();
+	else
+		printf("sluice %s: %s\n", c->name, c->help);
+	return STATUS_DONE;
+}
+
+static int command_version(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	puts("sluice " SLUICE_VERSION);
+	return STATUS_DONE;
+}
+
+int command_main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_commands(stderr);
+		return STATUS_USAGE;
+	}
+	const char *name = argv[1];
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+		name = "version";
+	const struct command *c = command_find(name);
+	if (!c) {
+		fprintf(stderr, "sluice: no command is called '%s'; `sluice help` lists them\n", name);
+		return STATUS_USAGE;
+	}
+	return c->run(argc - 1, argv + 1);
+}

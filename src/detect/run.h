@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What a worker needs to detect: scratch (below) and, in detect.h, the calls of the worker's loop. Keyword files read the
+ * scratch to find the packet, flow and transaction under inspection.
+ */
+#pragma once
+
+#include "detect/signature.h"
+#include "flow/shared.h"
+#include "flow/stream.h"
+
+enum { DETECT_MAX_VARS = 32, DETECT_MAX_ALERTS = 256 };
+
+enum alert_flag { ALERT_STREAM = 1, ALERT_STATE = 2 /* by a transaction or app state */, ALERT_TX = 4, ALERT_FLOW_ACTION = 8 /* action takes the flow */, ALERT_RATE_FILTERED = 16, ALERT_SUPPRESSED = 32, ALERT_LOGGED = 64, ALERT_TX_GUESSED = 128 };
+
+struct alert {
+	const struct signature *sig;
+	uint64_t tx_id;    /* UINT64_MAX: none */
+	uint16_t flags;
+	uint8_t action;    /* ACTION_… that counts after thresholds; from sig->action at first */
+};
+
+/* flowbits, flowints, flowvars of a flow: a small sorted list. detect/flowvars.c */
+bool flow_bit_test(const struct flow *f, uint32_t id);
+void flow_bit_set(struct flow *f, uint32_t id);
+void flow_bit_clear(struct flow *f, uint32_t id);
+bool flow_int_get(const struct flow *f, uint32_t id, uint32_t *out);
+void flow_int_set(struct flow *f, uint32_t id, uint32_t value);
+bool flow_var_get(const struct flow *f, uint32_t id, struct bytes *out);
+void flow_var_set(struct flow *f, uint32_t id, struct bytes value);
+void flow_bits_free(struct flow *f);
+/* For EVE metadata: calls back with names. */
+void flow_bits_each(const struct flow *f, void (*bit)(void *c, uint32_t id), void (*number)(void *c, uint32_t id, uint32_t value),
+		    void (*var)(void *c, uint32_t id, struct bytes value), void *context);
+
+struct detect_scratch {
+	/* under inspection */
+	struct packet *packet;
+	struct flow *flow;          /* NULL: none */
+	struct app_tx *tx;          /* NULL: not of a transaction */
+	int direction;
+	usec_t now;
+	const struct signature *sig;
+
+	/* of the worker */
+	const struct engine *engine;
+	struct shared_table *shared;
+	struct detect_registry *registry;
+	struct stream_engine *streams;
+	struct app_worker *app;
+	struct counters *counters;
+
+	/* of programs: across one rule */
+	uint64_t var[DETECT_MAX_VARS];
+	uint32_t recursion, recursion_limit;
+	struct bytes base64;        /* what base64_decode found */
+	struct buffer base64_buffer, transform_buffer[2];
+	void *pcre_match;           /* pcre2_match_data */
+	void *pcre_context;         /* match limits */
+	struct { uint32_t id; uint8_t kind; struct bytes value; } capture_var[8]; /* pcre captures, set when the rule matches */
+	uint8_t n_capture_vars;
+	/* pktvars of this packet, for EVE */
+	struct { uint32_t id; struct bytes value; } pktvar[16];
+	uint8_t n_pktvars;
+
+	/* found: sorted and judged by respond/ */
+	struct alert alert[DETECT_MAX_ALERTS];
+	unsigned n_alerts, alert_max; /* packet-alert-max */
+	uint64_t alerts_discarded;
+	/* private to inspect.c */
+	void *inspect;
+};

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Records: what happened, as EVE JSON lines and fast.log. The worker calls these last for a packet, in the order packet, file
+ * data, file, transaction, stream; flow records when flows end. Each worker formats into its own ring; writers take large pieces. A full or
+ * vanished folder is said once and counted; the packet path goes on.
+ */
+#pragma once
+
+#include "detect/detect.h"
+#include "respond/respond.h"
+
+struct outputs; /* process-wide: what is on, its files */
+
+struct output_context { /* what records name */
+	const char *log_dir;       /* -l; NULL: default-log-dir */
+	bool ips;                  /* inline, or simulated */
+	bool live;                 /* run, not replay: drop records only of a flow's first */
+	const char *sensor_name;
+	struct detect_registry *registry;
+	const struct app_context *app;
+	const char *const *interfaces; size_t n_interfaces;
+	bool pcap_input;
+};
+/* NULL: words (folder missing, unknown option). `none`: no files at all. */
+struct outputs *outputs_open(struct conf *conf, const struct output_context *context, bool none, struct error *error);
+/* Each capture of --each: the same outputs into another folder, from scratch. */
+int outputs_reopen(struct outputs *o, const char *log_dir, struct error *error);
+/* Flushes and closes; 1 if any write failed. */
+int outputs_close(struct outputs *o);
+bool outputs_want(const struct outputs *o, const char *what); /* "md5", "ja3", "ja4", "flow", … */
+
+struct output_worker;
+struct output_worker *output_worker_new(struct outputs *o, struct detect_scratch *detect, struct responder *respond,
+					struct stream_engine *streams, struct app_worker *app);
+void output_worker_free(struct output_worker *w);
+
+void output_packet(struct output_worker *w, struct packet *p, const char *pcap_file); /* alerts, anomalies of the packet, drop, tagged */
+void output_transactions(struct output_worker *w, struct flow *f, struct packet *p, bool flow_ends); /* files, transactions, their anomalies; marks them logged */
+void output_flow(struct output_worker *w, struct flow *f, usec_t now);
+void output_stats(struct outputs *o, const struct counters *sum, const uint64_t *event_counts, const struct app_worker *app, usec_t now, usec_t since);

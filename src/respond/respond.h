@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From matches to a verdict: the alert queue is walked in order (number, then transaction id descending, none last), thresholds and suppression apply,
+ * pass ends the walk, drops and rejects are put on the packet or its flow as the rule's type says, tags are noted.
+ */
+#pragma once
+
+#include "detect/detect.h"
+
+struct respond_settings {
+	struct threshold *thresholds;  /* threshold.config, in order */
+	bool ips;                      /* drops and rejects act; otherwise only "would be" */
+	bool ids_only;                 /* --ids: nothing is dropped */
+	const struct rule_vars *vars;
+	uint32_t max_tags, tag_packets_default;
+	uint32_t packet_alert_max;
+};
+int respond_settings_read(struct respond_settings *s, struct conf *conf, const struct rule_vars *vars, bool ips, struct rule_set *findings, struct error *error);
+
+struct responder;
+struct responder *responder_new(const struct respond_settings *s, struct shared_table *shared, struct counters *counters);
+void responder_free(struct responder *r);
+
+/*
+ * Judges s->alert: what is left in s->alert[0 .. n_alerts) is to be logged, in order (suppressed ones gone, but their actions done). Sets
+ * p->action, p->drop_reason, the flow's flags, FLOW_ALERTED, counters detect.alert, detect.alerts_suppressed, detect.alert_queue_overflow.
+ */
+void respond_packet(struct responder *r, struct detect_scratch *s, struct packet *p);
+/* True if the packet is to be logged because its session or host is tagged. */
+bool respond_tagged(struct responder *r, const struct packet *p, const struct flow *f, usec_t now);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The rule language: text → struct rule. Syntax alone: what an option means is detect/'s business. Every part keeps its place in
+ * the text, so that whoever finds it wrong can underline it.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+
+enum rule_action {
+	RULE_ALERT, RULE_PASS, RULE_DROP, RULE_REJECT, RULE_REJECT_SRC, RULE_REJECT_DST, RULE_REJECT_BOTH, RULE_CONFIG, RULE_ACCEPT, RULE_ACTION_N_
+};
+extern const char *const rule_action_names[];
+
+struct text_span { /* within the rule's own text */
+	uint32_t start, len;
+};
+
+/* An address list, flattened: what is in and what is not. Variables are resolved; "any" and nested negations too. */
+struct address_range {
+	struct address first, last; /* inclusive, one family */
+};
+struct address_set {
+	struct address_range *in; /* sorted, disjoint, IPv4 before IPv6 */
+	size_t n;
+	bool any; /* all addresses of both families, and packets without one */
+};
+bool address_set_contains(const struct address_set *s, const struct address *a);
+
+struct port_range {
+	uint16_t first, last;
+};
+struct port_set {
+	struct port_range *in; /* sorted, disjoint */
+	size_t n;
+	bool any;
+};
+bool port_set_contains(const struct port_set *s, uint16_t port);
+
+struct rule_option {
+	const char *name;   /* lower case as written; "http_uri" stays "http_uri" */
+	const char *value;  /* text after the colon, trimmed, quotes and escapes as written; NULL: no colon */
+	struct text_span span, value_span;
+	struct rule_option *next;
+};
+
+struct rule {
+	enum rule_action action;
+	const char *protocol;      /* as written, lower case: "tcp", "http", "tcp-pkt", "pkthdr", "dns" … */
+	const char *hook;          /* "http1:request_line" → "request_line"; NULL: none */
+	bool bidirectional;        /* <> */
+	bool to_either;            /* => transactional */
+	struct address_set src, dst;
+	struct port_set sport, dport;
+	const char *src_text, *dst_text, *sport_text, *dport_text; /* as written */
+	struct rule_option *options; /* in order */
+	uint32_t sid, gid, rev;    /* 0 sid: none (an error of the file); gid 1 where none */
+	const char *text;          /* the whole rule, continuation lines joined */
+	const char *file;
+	int line;
+	bool active;               /* not behind '#' */
+	struct rule *next;
+};
+
+/* Address and port variables (`vars`), resolved once. Owned by the caller of rule_vars_read; read-only after. */
+struct rule_vars;
+struct rule_vars *rule_vars_read(struct conf *conf, struct error *error);
+void rule_vars_free(struct rule_vars *v);
+/* Parses a list such as "[1.2.3.0/24,!$DNS_SERVERS]" or "[80,8000:8080,!8001]". -EINVAL with column in error->column (from 1). */
+int address_set_parse(const char *text, const struct rule_vars *v, struct arena *arena, struct address_set *out, struct error *error);
+int port_set_parse(const char *text, const struct rule_vars *v, struct arena *arena, struct port_set *out, struct error *error);
+
+/* What is said about a rule or a file; printed as file:line:column, sid, text, underlined place. */
+enum finding_severity { FINDING_ERROR, FINDING_WARNING, FINDING_UNSUPPORTED, FINDING_PARTIAL, FINDING_NOTE };
+struct finding {
+	enum finding_severity severity;
+	const char *code;   /* "unknown-keyword", "duplicate-sid", "no-fast-pattern" … */
+	char *message;
+	const char *file;
+	int line, column;
+	uint32_t sid;
+	const char *text;   /* of the rule; NULL: none */
+	struct text_span span;
+	struct finding *next;
+};
+
+struct rule_set {
+	struct arena arena;        /* everything below */
+	struct rule *first, *last; /* those that parse: active first come, in order of files and lines; disabled ones too when asked for */
+	size_t n_active, n_disabled, n_errors, n_files;
+	struct finding *findings, *last_finding;
+};
+void rule_set_init(struct rule_set *s);
+void rule_set_free(struct rule_set *s);
+/* Adds a finding; `rule` may be NULL. */
+void rule_set_find(struct rule_set *s, enum finding_severity severity, const char *code, const struct rule *rule, struct text_span span,
+		   const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* Reads a file; a wrong rule is a finding and a count, the others load. -errno: cannot be read. `disabled`: parse rules behind '#' too. */
+int rule_file_load(struct rule_set *s, const char *path, const struct rule_vars *v, bool disabled, struct error *error);
+int rule_text_load(struct rule_set *s, struct bytes text, const char *name, const struct rule_vars *v, bool disabled);
+
+/* Prints a finding as people read it. */
+void finding_print(const struct finding *f, FILE *out, bool colour);
