@@ -120,7 +120,7 @@ struct app_keyword {
 	const char *help;
 };
 
-struct app_log_options; /* output/: what eve-log's types say of a protocol */
+struct app_log_options; /* app/log.h */
 
 struct app_logger {
 	const char *type;            /* event_type: "http" */
@@ -131,6 +131,7 @@ struct app_logger {
 	 */
 	uint8_t state[2];
 	bool by_direction;
+	bool with_tx_id;             /* the record carries tx_id beside its object (http does, dns and tls do not) */
 	/* Writes members into the open event object (usually opens one named like the type). False: nothing to say. */
 	bool (*log)(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o);
 };
@@ -167,6 +168,7 @@ struct app_proto {
 	const struct app_probe *probes; size_t n_probes;
 	const struct app_keyword *keywords; size_t n_keywords;
 	const char *const *events;   /* NULL-terminated: app-layer-event names without the protocol */
+	bool upper_events;           /* anomaly records name its events in capitals (http, tls) */
 	const struct app_logger *loggers; size_t n_loggers;
 	/* Reads settings once; the result is found by app_settings. NULL: none. */
 	void *(*configure)(struct conf *conf, struct error *error);
