@@ -71,6 +71,7 @@ struct flow {
 	uint8_t state;            /* enum flow_state */
 	uint8_t end_reason;       /* valid when it ends */
 	uint8_t exception_policy; /* enum exception_policy that acted */
+	uint32_t exceptions;      /* bit n: enum drop_reason n was the trigger, for EVE's flow.exception_policy */
 	uint8_t drop_reason;      /* why FLOW_ACTION_DROP */
 	uint8_t icmp_type_client, icmp_code_client, icmp_type_server, icmp_code_server;
 	bool has_icmp_client, has_icmp_server;

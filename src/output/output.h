@@ -20,6 +20,7 @@ struct output_context { /* what records name */
 	const struct app_context *app;
 	const char *const *interfaces; size_t n_interfaces;
 	bool pcap_input;
+	const struct engine_counts *rules; /* for stats.detect.engines; NULL: no rules */
 };
 /* NULL: words (folder missing, unknown option). `none`: no files at all. */
 struct outputs *outputs_open(struct conf *conf, const struct output_context *context, bool none, struct error *error);
