@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The front door. Everything real is in meson.build and scripts/.
+.PHONY: all demo test bench fuzz lint install clean
+BUILD ?= build/release
+
+all: bootstrap
+	@scripts/build $(BUILD)
+
+.PHONY: bootstrap
+bootstrap:
+	@scripts/bootstrap build
+
+# Client, gateway and server in namespaces; BREAK=queue takes the IPS out and must fail.
+demo:
+	@scripts/bootstrap demo
+	@scripts/build $(BUILD)
+	@$(BUILD)/sluice lab demo $(if $(BREAK),--break $(BREAK))
+
+test:
+	@scripts/bootstrap test
+	@scripts/test
+
+bench:
+	@scripts/bootstrap bench
+	@scripts/build $(BUILD)
+	@scripts/bench $(BUILD)
+
+# SECONDS_EACH=600 for a long run; TARGETS="decode http" for some of them
+fuzz:
+	@scripts/bootstrap fuzz
+	@scripts/fuzz
+
+lint:
+	@scripts/bootstrap lint
+	@scripts/lint
+
+install: bootstrap
+	@scripts/build $(BUILD)
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	rm -rf build
