@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One worker: the only place that knows the order of the stages: decode, defragmentation, flow, stream, app, detect, respond,
+ * output, prune. Used by one thread.
+ */
+#pragma once
+
+#include "capture/capture.h"
+#include "daemon/runtime.h"
+
+/* State that outlives packets and that rules of several flows touch; one for all workers, a new one for each capture of --each. */
+struct state {
+	struct shared_table *shared;
+};
+
+struct worker;
+struct worker *worker_new(struct runtime *r, struct state *state, unsigned index); /* NULL: no memory */
+void worker_free(struct worker *w);
+
+/* Inspects a frame and says what shall become of it. Fits capture_ops.read. */
+struct capture_verdict worker_frame(void *worker, const struct frame *frame);
+/* Time goes on without packets. */
+void worker_tick(struct worker *w, usec_t now);
+/* The end of input: all flows end at the last time seen. */
+void worker_finish(struct worker *w);
+
+/* Called for every packet that a rule rejects; the live capture sends the answer. NULL: none. */
+void worker_on_reject(struct worker *w, void (*reject)(void *context, const struct packet *p), void *context);
+/* The name EVE gives as pcap_filename. */
+void worker_capture_name(struct worker *w, const char *name);
+
+struct worker_totals {
+	uint64_t packets, bytes, flows, alerts, drops;
+	usec_t first, last;
+};
+void worker_totals(const struct worker *w, struct worker_totals *out);
+const struct counters *worker_counters(const struct worker *w);
+const uint64_t *worker_event_counts(const struct worker *w);
+const struct app_worker *worker_app(const struct worker *w);
+/* Calls back for each signature that alerted, with its count. */
+void worker_alerts(const struct worker *w, void (*visit)(void *c, const struct signature *sig, uint64_t count), void *context);
