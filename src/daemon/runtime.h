@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "flow/defrag.h"
 #include "output/output.h"
+#include "packet/decode.h"
 
 struct runtime_options {
 	const char *config;            /* -c; NULL: the embedded defaults */
