@@ -62,6 +62,7 @@ struct stream_side { /* one direction's sender; read by upper layers, written by
 	struct range_set seen;   /* private */
 	struct stream_store *store; /* private: bytes */
 	uint64_t segments_end;   /* private */
+	uint16_t max_regions;    /* most separate pieces the store ever had; 0 counts as 1 */
 	uint16_t mss;
 	uint32_t extra[8];       /* private */
 };
