@@ -170,6 +170,8 @@ int runtime_init(struct runtime *r, const struct runtime_options *o, struct erro
 	r->conf = runtime_conf(o, error);
 	if (!r->conf)
 		return -EINVAL;
+	if (!o->no_output)
+		outputs_open_log(r->conf, o->log_dir);
 	int rc = read_settings(r, error);
 	if (rc)
 		return rc;

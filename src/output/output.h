@@ -24,6 +24,8 @@ struct output_context { /* what records name */
 };
 /* NULL: words (folder missing, unknown option). `none`: no files at all. */
 struct outputs *outputs_open(struct conf *conf, const struct output_context *context, bool none, struct error *error);
+/* The program's own messages also go where `logging.outputs` names a file. Called once, before anything is worth saying. */
+void outputs_open_log(struct conf *conf, const char *log_dir);
 /* Each capture of --each: the same outputs into another folder, from scratch. */
 int outputs_reopen(struct outputs *o, const char *log_dir, struct error *error);
 /* Flushes and closes; 1 if any write failed. */

@@ -283,23 +283,22 @@ static bool close_all(struct outputs *o)
 	return failed;
 }
 
-static int open_log_file(struct outputs *o)
+void outputs_open_log(struct conf *conf, const char *log_dir)
 {
-	struct conf *list = conf_get(o->conf, "logging.outputs");
+	struct conf *list = conf_get(conf, "logging.outputs");
 	for (struct conf *c = list ? list->first : NULL; c; c = c->next) {
 		struct conf *node;
 		const char *name = element_name(c, &node);
 		if (!name || !node || strcmp(name, "file") || !conf_bool(node, "enabled", false))
 			continue;
 		const char *file = conf_string(node, "filename", "sluice.log");
-		const char *folder = o->context.log_dir ? o->context.log_dir : conf_string(o->conf, "default-log-dir", ".");
+		const char *folder = log_dir ? log_dir : conf_string(conf, "default-log-dir", ".");
 		char *path = file[0] == '/' ? xstrdup(file) : xasprintf("%s/%s", folder, file);
 		FILE *f = fopen(path, "ae");
 		free(path);
 		if (f)
 			log_file(f, strcmp(conf_string(node, "type", "regular"), "json") == 0);
 	}
-	return 0;
 }
 
 struct outputs *outputs_open(struct conf *conf, const struct output_context *context, bool none, struct error *error)
