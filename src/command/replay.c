@@ -287,7 +287,7 @@ static bool read_capture(struct replay *r, const char *path)
 	struct worker_totals before, after;
 	worker_totals(r->worker, &before);
 	worker_capture_name(r->worker, path);
-	int n;
+	int n = -ENODATA;
 	while (!stopped && (n = c->ops->read(c, -1, worker_frame, r->worker, &error)) >= 0)
 		show_progress(r, c);
 	if (!stopped && n != -ENODATA) {
