@@ -28,9 +28,8 @@ struct capture_ops {
 	const char *name;
 	/*
 	 * Waits up to `timeout_ms` (-1: without end) for frames, and calls `on_frame` for each in order. What on_frame returns is
-	 * the frame's verdict; verdicts may be sent in batches, in order, at the latest before the call returns. `before_wait` is
-	 * called (may be NULL) each time before it blocks. Returns the number of frames, 0 when time is up, -ENODATA at the end
-	 * of a file, -errno with words.
+	 * the frame's verdict; verdicts may be sent in batches, in order, at the latest before the call returns.
+	 * Returns the number of frames, 0 when time is up, -ENODATA at the end of a file, -errno with words.
 	 */
 	int (*read)(struct capture *c, int timeout_ms,
 		    struct capture_verdict (*on_frame)(void *context, const struct frame *frame), void *context,
@@ -43,6 +42,9 @@ struct capture_ops {
 struct capture {
 	const struct capture_ops *ops;
 	bool inline_mode; /* verdicts matter */
+	/* Set by the worker, may be NULL: called with true before a read blocks and with false after (RCU goes offline there). */
+	void (*waiting)(void *context, bool waits);
+	void *waiting_context;
 };
 
 /*
