@@ -40,6 +40,8 @@ void conf_free(struct conf *root); /* NULL is allowed */
 struct conf *conf_get(struct conf *node, const char *name);
 /* A child by name, not dotted. */
 struct conf *conf_child(struct conf *node, const char *name);
+/* Marks a node and all below it used: for a loader that walks the children itself. NULL is allowed. */
+void conf_use_all(struct conf *node);
 /* Its value, `absent` if the node or its value is missing. */
 const char *conf_string(struct conf *node, const char *name, const char *absent);
 bool conf_bool(struct conf *node, const char *name, bool absent);
@@ -47,12 +49,15 @@ bool conf_bool(struct conf *node, const char *name, bool absent);
 int conf_int(struct conf *node, const char *name, int64_t *out, struct error *error);
 int conf_size(struct conf *node, const char *name, uint64_t *out, struct error *error); /* bytes, with units */
 
+/* Puts "file:line:column: " before the words of an error about a node. Returns -EINVAL. */
+int conf_place(const struct conf *node, struct error *error);
+
 /* For one text: true for yes/true/on/1 in any case. */
 bool conf_is_true(const char *text);
 int conf_parse_size(const char *text, uint64_t *out);
 /* Full dotted name of a node, into a static per-thread buffer. */
 const char *conf_path(const struct conf *node);
-/* Calls back for every scalar in order, with its full dotted name (for --dump-config). */
+/* Calls back for every node in order, parents first, with its full dotted name (for --dump-config; a map's value prints as "(null)"). */
 void conf_walk(struct conf *root, void (*visit)(const char *path, const struct conf *node, void *context), void *context);
 
 /*
@@ -71,4 +76,15 @@ struct setting {
 	const char *help;   /* one line */
 };
 
+/*
+ * `into` is filled as far as rows go; -EINVAL with the place at the first wrong value. Strings point into the tree (or to the row's own
+ * text). An empty value counts as a missing key.
+ */
 int settings_read(const struct setting *rows, size_t n_rows, struct conf *root, void *into, struct error *error);
+
+/*
+ * After all settings were read: what the tree has that nobody asked for. Keys that Suricata has are counted, others are named with
+ * their place and the nearest known name. `known` is a word list, a name a line, '*' for any one part; NULL: the built-in one
+ * (data/suricata-keys.txt). Calls `say` for each unknown key; returns how many keys were known but unused.
+ */
+unsigned conf_report_unknown(struct conf *root, const char *known, void (*say)(const char *text, void *context), void *context);

@@ -67,3 +67,7 @@ static inline void buffer_clear(struct buffer *b)
 	b->failed = false;
 }
 void buffer_free(struct buffer *b);
+
+struct error;
+/* Adds the whole of a file, at most `max` bytes. -errno with the file's name and the reason; -EFBIG. */
+int file_read(const char *path, size_t max, struct buffer *out, struct error *error);
