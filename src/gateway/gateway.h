@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The nftables side: sluice's own `table inet sluice`, beside whatever else is loaded.
+ *
+ * A plan is made from settings and from what the kernel has loaded (gateway_plan), can be printed as nft text with its reasons, and goes in
+ * as one transaction (gateway_load): all of it or nothing. Only a table whose userdata names a dead run of sluice is replaced, in that same transaction;
+ * nothing else is ever touched.
+ */
+#pragma once
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "base/memory.h"
+
+enum { GATEWAY_MAX_WORKERS = 16, GATEWAY_MAX_INTERFACES = 32, GATEWAY_MAX_NOTES = 32 };
+
+enum gateway_hook { HOOK_INPUT, HOOK_FORWARD, HOOK_OUTPUT, HOOK_N_ }; /* kernel numbers are these + 1 */
+extern const char *const gateway_hook_names[HOOK_N_ + 1];
+
+struct gateway_settings {
+	bool own_table;              /* gateway.table: own | none */
+	unsigned hooks;              /* bits of enum gateway_hook */
+	const char *interface[GATEWAY_MAX_INTERFACES]; /* owned by the configuration; none: all */
+	unsigned n_interfaces;
+	bool priority_auto;
+	int priority;
+	bool queues_auto;
+	unsigned first_queue, n_queues; /* as many as there are; with an own table two for each worker */
+	bool bypass;                 /* when-down */
+	uint32_t mark_mask;
+};
+int gateway_settings_read(struct gateway_settings *s, struct conf *conf, struct error *error);
+/* "forward,input" */
+int gateway_hooks_parse(const char *text, unsigned *out, struct error *error);
+/* "0" or "0-3" */
+int gateway_queues_parse(const char *text, struct gateway_settings *s, struct error *error);
+
+/* The mark of packets that sluice sends itself: all bits of the mask. They are not queued again. */
+static inline uint32_t gateway_own_mark(const struct gateway_settings *s)
+{
+	return s->mark_mask;
+}
+
+struct gateway_chain { /* a base chain that is loaded on one of our hooks */
+	char name[160]; /* "inet filter forward" */
+	int priority;
+	enum gateway_hook hook;
+	bool filter; /* of type filter */
+};
+
+struct gateway_plan {
+	struct gateway_settings settings;
+	unsigned n_workers;
+	uint16_t tcp_queue, rest_queue;   /* the first of n_workers queues each */
+	bool native_queue;                /* `queue`; else the xt target NFQUEUE */
+	bool looked;                      /* the loaded ruleset could be read */
+	int priority[HOOK_N_];
+	char reason[HOOK_N_][200];
+	struct gateway_chain *chain;      /* base chains on our hooks, by hook and priority */
+	size_t n_chains;
+	char note[GATEWAY_MAX_NOTES][200]; /* conflicts and what else is worth knowing */
+	unsigned n_notes;
+	uint32_t genid;                   /* of the ruleset that was looked at */
+	bool replaces;                    /* a dead run's table, by handle */
+	uint64_t replaced_handle;
+	struct buffer text;               /* the table as nft text */
+};
+
+/* Looks at the kernel and decides. Without permission it decides blindly and says so in a note. -EEXIST: the table is somebody else's. */
+int gateway_plan(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, struct error *error);
+void gateway_plan_free(struct gateway_plan *p);
+/* Writes the table into p->text and, if `load`, into the kernel. With `check` the kernel looks at it and changes nothing. */
+enum gateway_load_mode { GATEWAY_TEXT, GATEWAY_CHECK, GATEWAY_LOAD };
+/* -ERESTART: the ruleset changed since the plan: plan again. */
+int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct error *error);
+/* Takes our own table away if it is still this process's. 0 if it was gone. */
+int gateway_remove(struct error *error);
+
+/* Packets and bytes that the table's rules counted. */
+struct gateway_counts {
+	uint64_t queued_packets, queued_bytes;
+};
+int gateway_counts(struct gateway_counts *out, struct error *error);
+
+/* gateway/priority.c: the number for one hook; writes why. Pure. */
+int gateway_choose_priority(const struct gateway_chain *chain, size_t n, enum gateway_hook hook, char *reason, size_t room);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gateway/nft.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <libnftnl/common.h>
+#include <libnftnl/gen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/memory.h"
+
+enum { PAGE = 32768, OVERRUN = 4096, RECEIVE_ROOM = 65536 };
+
+int nft_open(struct nft *n, struct error *error)
+{
+	n->seq = 1;
+	n->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
+	if (!n->socket || mnl_socket_bind(n->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
+		int code = errno;
+		nft_close(n);
+		return error_set(error, code, "cannot open a netlink socket: %s", strerror(code));
+	}
+	return 0;
+}
+
+void nft_close(struct nft *n)
+{
+	if (n->socket)
+		mnl_socket_close(n->socket);
+	n->socket = NULL;
+}
+
+static int receive_all(struct nft *n, uint32_t seq, mnl_cb_t each, void *context)
+{
+	uint8_t *buffer = xmalloc(RECEIVE_ROOM);
+	int r;
+	do {
+		ssize_t len = mnl_socket_recvfrom(n->socket, buffer, RECEIVE_ROOM);
+		r = len < 0 ? -1 : mnl_cb_run(buffer, (size_t)len, seq, mnl_socket_get_portid(n->socket), each, context);
+	} while (r > 0);
+	int code = errno;
+	free(buffer);
+	return r < 0 ? -code : 0;
+}
+
+int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context)
+{
+	char buffer[256];
+	/* EINTR: the ruleset changed on the way, once more from the start; callers add to sets of their own, so only the last try counts */
+	uint32_t seq = ++n->seq;
+	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_UNSPEC, NLM_F_DUMP, seq);
+	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
+		return -errno;
+	return receive_all(n, seq, each, context);
+}
+
+static int read_generation(const struct nlmsghdr *m, void *context)
+{
+	struct nftnl_gen *g = nftnl_gen_alloc();
+	if (g && nftnl_gen_nlmsg_parse(m, g) == 0)
+		*(uint32_t *)context = nftnl_gen_get_u32(g, NFTNL_GEN_ID);
+	if (g)
+		nftnl_gen_free(g);
+	return MNL_CB_STOP;
+}
+
+int nft_generation(struct nft *n, uint32_t *genid)
+{
+	char buffer[256];
+	uint32_t seq = ++n->seq;
+	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETGEN, NFPROTO_UNSPEC, 0, seq);
+	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
+		return -errno;
+	return receive_all(n, seq, read_generation, genid);
+}
+
+/* ---- transactions ---- */
+
+static struct nlmsghdr *put_batch_edge(struct nft_batch *b, uint16_t type)
+{
+	struct nlmsghdr *m = mnl_nlmsg_put_header(nftnl_batch_buffer(b->batch));
+	m->nlmsg_type = type;
+	m->nlmsg_flags = NLM_F_REQUEST;
+	m->nlmsg_seq = b->seq++;
+	struct nfgenmsg *g = mnl_nlmsg_put_extra_header(m, sizeof *g);
+	g->nfgen_family = AF_UNSPEC;
+	g->version = NFNETLINK_V0;
+	g->res_id = htons(NFNL_SUBSYS_NFTABLES);
+	return m;
+}
+
+void nft_batch_begin(struct nft_batch *b, struct nft *n, uint32_t genid)
+{
+	b->batch = nftnl_batch_alloc(PAGE, OVERRUN);
+	b->seq = n->seq + 1;
+	b->n = 0;
+	struct nlmsghdr *m = put_batch_edge(b, NFNL_MSG_BATCH_BEGIN);
+	if (genid)
+		mnl_attr_put_u32(m, NFNL_BATCH_GENID, htonl(genid));
+	nftnl_batch_update(b->batch);
+	b->first = b->seq;
+}
+
+struct nlmsghdr *nft_batch_put(struct nft_batch *b, uint16_t type, uint16_t flags, const char *what)
+{
+	if (b->n < sizeof b->what / sizeof *b->what)
+		b->what[b->n++] = what;
+	return nftnl_nlmsg_build_hdr(nftnl_batch_buffer(b->batch), type, NFPROTO_INET, (uint16_t)(flags | NLM_F_ACK), b->seq++);
+}
+
+void nft_batch_done(struct nft_batch *b)
+{
+	nftnl_batch_update(b->batch);
+}
+
+static int transmit(struct nft_batch *b, struct nft *n)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	unsigned pages = (unsigned)nftnl_batch_iovec_len(b->batch);
+	struct iovec *v = xcalloc(pages, sizeof *v);
+	nftnl_batch_iovec(b->batch, v, pages);
+	struct msghdr out = {.msg_name = &kernel, .msg_namelen = sizeof kernel, .msg_iov = v, .msg_iovlen = pages};
+	ssize_t sent = sendmsg(mnl_socket_get_fd(n->socket), &out, 0);
+	int code = errno;
+	free(v);
+	return sent < 0 ? -code : 0;
+}
+
+/* The kernel has done all its work when sendmsg returns, so the answers are there: the first failure is the cause. */
+static int first_failure(struct nft_batch *b, struct nft *n, const char **what)
+{
+	uint8_t *buffer = xmalloc(RECEIVE_ROOM);
+	int failure = 0;
+	ssize_t len;
+	while ((len = recv(mnl_socket_get_fd(n->socket), buffer, RECEIVE_ROOM, MSG_DONTWAIT)) > 0) {
+		int left = (int)len;
+		for (const struct nlmsghdr *m = (const void *)buffer; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+			if (m->nlmsg_type != NLMSG_ERROR || failure)
+				continue;
+			failure = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(m))->error;
+			*what = m->nlmsg_seq >= b->first && m->nlmsg_seq - b->first < b->n ? b->what[m->nlmsg_seq - b->first] : "the transaction";
+		}
+	}
+	free(buffer);
+	return failure;
+}
+
+int nft_batch_send(struct nft_batch *b, struct nft *n, bool commit, struct error *error)
+{
+	if (commit) {
+		put_batch_edge(b, NFNL_MSG_BATCH_END);
+		nftnl_batch_update(b->batch);
+	}
+	const char *what = "the transaction";
+	int r = transmit(b, n);
+	if (r == 0)
+		r = first_failure(b, n, &what);
+	n->seq = b->seq;
+	nftnl_batch_free(b->batch);
+	b->batch = NULL;
+	if (r == -EPERM)
+		return error_set(error, EPERM, "no permission to change nftables: run as root, or give the program CAP_NET_ADMIN");
+	if (r < 0)
+		return error_set(error, -r, "nftables refused %s: %s", what, strerror(-r));
+	return 0;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Transport to nftables: dumps and transactions over one netlink socket. */
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <libnftnl/batch.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct nft {
+	struct mnl_socket *socket;
+	uint32_t seq;
+};
+
+int nft_open(struct nft *n, struct error *error);
+void nft_close(struct nft *n);
+/* Dumps all objects of a kind (NFT_MSG_GET…, all families). */
+int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context);
+int nft_generation(struct nft *n, uint32_t *genid);
+
+/* A transaction. Between begin and send, nft_batch_put gives room for one message. */
+struct nft_batch {
+	struct nftnl_batch *batch;
+	uint32_t seq, first;
+	const char *what[256]; /* of each message, for the error */
+	unsigned n;
+};
+void nft_batch_begin(struct nft_batch *b, struct nft *n, uint32_t genid); /* genid 0: whatever is loaded */
+struct nlmsghdr *nft_batch_put(struct nft_batch *b, uint16_t type, uint16_t flags, const char *what);
+void nft_batch_done(struct nft_batch *b); /* the message is complete */
+/* Sends; without `commit` the kernel checks all of it and undoes it. Frees the batch. -errno with the message that failed in words. */
+int nft_batch_send(struct nft_batch *b, struct nft *n, bool commit, struct error *error);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Whose table it is: process and its start time, as the table's comment (so that `nft list` shows it). */
+#pragma once
+
+#include "gateway/gateway.h"
+
+#define GATEWAY_TABLE "sluice"
+enum { OWNER_TEXT = 96 };
+
+struct owner {
+	bool known; /* the comment is of the form that sluice writes */
+	int pid;
+	unsigned long long started; /* clock ticks since boot, of /proc/PID/stat; with the pid it names a process for good */
+};
+
+void owner_self(struct owner *o);
+void owner_format(const struct owner *o, char out[OWNER_TEXT]);
+struct owner owner_parse(const char *comment);
+bool owner_lives(const struct owner *o);
+
+struct nft;
+/* 1 and the handle and owner of our table, 0 if there is none, -errno. */
+int gateway_find_table(struct nft *n, uint64_t *handle, struct owner *owner);

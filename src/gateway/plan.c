@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Looks at what is loaded and decides: priorities, native queue or xt target, whether a table of ours may be replaced. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/flowtable.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/table.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/xt_NFQUEUE.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/nft.h"
+#include "gateway/owner.h"
+
+__attribute__((format(printf, 2, 3))) static void note(struct gateway_plan *p, const char *format, ...)
+{
+	if (p->n_notes == GATEWAY_MAX_NOTES)
+		return;
+	char text[sizeof p->note[0]];
+	va_list list;
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	for (unsigned i = 0; i < p->n_notes; i++)
+		if (strcmp(p->note[i], text) == 0)
+			return;
+	memcpy(p->note[p->n_notes++], text, sizeof text);
+}
+
+static const char *family_name(uint32_t family)
+{
+	switch (family) {
+	case NFPROTO_INET: return "inet";
+	case NFPROTO_IPV4: return "ip";
+	case NFPROTO_IPV6: return "ip6";
+	case NFPROTO_BRIDGE: return "bridge";
+	case NFPROTO_NETDEV: return "netdev";
+	case NFPROTO_ARP: return "arp";
+	default: return "?";
+	}
+}
+
+static bool is_ours(uint32_t family, const char *table)
+{
+	return family == NFPROTO_INET && table && strcmp(table, GATEWAY_TABLE) == 0;
+}
+
+static int read_chain(const struct nlmsghdr *m, void *context)
+{
+	struct gateway_plan *p = context;
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	if (!c || nftnl_chain_nlmsg_parse(m, c) < 0 || !nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM))
+		goto out;
+	uint32_t family = nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY), hook = nftnl_chain_get_u32(c, NFTNL_CHAIN_HOOKNUM);
+	const char *table = nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE), *type = nftnl_chain_get_str(c, NFTNL_CHAIN_TYPE);
+	bool internet = family == NFPROTO_INET || family == NFPROTO_IPV4 || family == NFPROTO_IPV6;
+	if (!internet || is_ours(family, table) || hook < NF_INET_LOCAL_IN || hook > NF_INET_LOCAL_OUT)
+		goto out;
+	p->chain = xrealloc(p->chain, (p->n_chains + 1) * sizeof *p->chain);
+	struct gateway_chain *out = &p->chain[p->n_chains++];
+	*out = (struct gateway_chain){
+		.priority = nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO),
+		.hook = (enum gateway_hook)(hook - NF_INET_LOCAL_IN),
+		.filter = type && strcmp(type, "filter") == 0,
+	};
+	snprintf(out->name, sizeof out->name, "%s %s %s", family_name(family), table, nftnl_chain_get_str(c, NFTNL_CHAIN_NAME));
+out:
+	if (c)
+		nftnl_chain_free(c);
+	return MNL_CB_OK;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct gateway_chain *x = a, *y = b;
+	return x->hook != y->hook ? (int)x->hook - (int)y->hook : x->priority - y->priority;
+}
+
+static bool overlaps(const struct gateway_plan *p, unsigned first, unsigned n)
+{
+	unsigned ours = p->tcp_queue < p->rest_queue ? p->tcp_queue : p->rest_queue, count = 2 * p->n_workers;
+	return first < ours + count && ours < first + n;
+}
+
+struct rule_place {
+	struct gateway_plan *plan;
+	char chain[160];
+};
+
+static void read_queue_target(struct rule_place *at, unsigned first, unsigned n)
+{
+	if (overlaps(at->plan, first, n))
+		note(at->plan, "conflict: a rule in %s also queues to %u: packets would come to sluice from there, too", at->chain, first);
+	else
+		note(at->plan, "a rule in %s queues to %u, for another program", at->chain, first);
+}
+
+static int read_expression(struct nftnl_expr *e, void *context)
+{
+	struct rule_place *at = context;
+	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
+	if (!name)
+		return 0;
+	if (strcmp(name, "queue") == 0) {
+		unsigned n = nftnl_expr_is_set(e, NFTNL_EXPR_QUEUE_TOTAL) ? nftnl_expr_get_u16(e, NFTNL_EXPR_QUEUE_TOTAL) : 1;
+		if (nftnl_expr_is_set(e, NFTNL_EXPR_QUEUE_NUM))
+			read_queue_target(at, nftnl_expr_get_u16(e, NFTNL_EXPR_QUEUE_NUM), n);
+		else
+			note(at->plan, "a rule in %s queues to a number that it computes", at->chain);
+	} else if (strcmp(name, "target") == 0 && strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_TG_NAME), "NFQUEUE") == 0) {
+		uint32_t len = 0;
+		const struct xt_NFQ_info_v1 *info = nftnl_expr_get(e, NFTNL_EXPR_TG_INFO, &len);
+		if (info && len >= sizeof *info)
+			read_queue_target(at, info->queuenum, info->queues_total);
+	} else if (strcmp(name, "flow_offload") == 0) {
+		note(at->plan, "%s offloads flows to a flowtable: their later packets pass by sluice", at->chain);
+	} else if (strcmp(name, "notrack") == 0) {
+		note(at->plan, "%s takes packets out of connection tracking: fragments reach sluice one by one", at->chain);
+	} else if ((strcmp(name, "meta") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_META_SREG) &&
+		    nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_MARK) ||
+		   (strcmp(name, "ct") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_CT_SREG) &&
+		    nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY) == NFT_CT_MARK)) {
+		note(at->plan, "%s sets marks: sluice's own are within 0x%08x (gateway.mark-mask)", at->chain, at->plan->settings.mark_mask);
+	}
+	return 0;
+}
+
+static int read_rule(const struct nlmsghdr *m, void *context)
+{
+	struct rule_place at = {.plan = context};
+	struct nftnl_rule *r = nftnl_rule_alloc();
+	if (r && nftnl_rule_nlmsg_parse(m, r) == 0) {
+		uint32_t family = nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY);
+		const char *table = nftnl_rule_get_str(r, NFTNL_RULE_TABLE);
+		snprintf(at.chain, sizeof at.chain, "%s %s %s", family_name(family), table, nftnl_rule_get_str(r, NFTNL_RULE_CHAIN));
+		if (!is_ours(family, table))
+			nftnl_expr_foreach(r, read_expression, &at);
+	}
+	if (r)
+		nftnl_rule_free(r);
+	return MNL_CB_OK;
+}
+
+struct found_table {
+	bool found;
+	uint64_t handle;
+	char comment[NFTNL_UDATA_COMMENT_MAXLEN + 1];
+};
+
+static int read_comment(const struct nftnl_udata *attr, void *context)
+{
+	struct found_table *t = context;
+	if (nftnl_udata_type(attr) == NFTNL_UDATA_TABLE_COMMENT)
+		snprintf(t->comment, sizeof t->comment, "%.*s", (int)nftnl_udata_len(attr), (const char *)nftnl_udata_get(attr));
+	return 0;
+}
+
+static int read_table(const struct nlmsghdr *m, void *context)
+{
+	struct found_table *out = context;
+	struct nftnl_table *t = nftnl_table_alloc();
+	if (t && nftnl_table_nlmsg_parse(m, t) == 0 &&
+	    is_ours(nftnl_table_get_u32(t, NFTNL_TABLE_FAMILY), nftnl_table_get_str(t, NFTNL_TABLE_NAME))) {
+		out->found = true;
+		out->handle = nftnl_table_get_u64(t, NFTNL_TABLE_HANDLE);
+		uint32_t len = 0;
+		const void *data = nftnl_table_get_data(t, NFTNL_TABLE_USERDATA, &len);
+		if (data && len)
+			nftnl_udata_parse(data, len, read_comment, out);
+	}
+	if (t)
+		nftnl_table_free(t);
+	return MNL_CB_OK;
+}
+
+int gateway_find_table(struct nft *n, uint64_t *handle, struct owner *owner)
+{
+	struct found_table t = {0};
+	int r = nft_dump(n, NFT_MSG_GETTABLE, read_table, &t);
+	if (r < 0)
+		return r;
+	*handle = t.handle;
+	*owner = owner_parse(t.comment);
+	return t.found;
+}
+
+static int judge_table(struct gateway_plan *p, struct nft *n, struct error *error)
+{
+	struct owner owner;
+	int r = gateway_find_table(n, &p->replaced_handle, &owner);
+	if (r <= 0)
+		return r < 0 ? error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r)) : 0;
+	if (!owner.known)
+		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " is there and was not made by sluice; if nobody needs it: "
+						"nft delete table inet " GATEWAY_TABLE);
+	if (owner_lives(&owner))
+		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " belongs to the running sluice, process %d; stop that one first",
+				 owner.pid);
+	p->replaces = true;
+	note(p, "the table of a run that is gone (process %d) is replaced", owner.pid);
+	return 0;
+}
+
+/* Asks by a transaction that is never committed: a table of another name, with one rule. */
+static bool kernel_knows_queue(struct nft *n)
+{
+	struct nft_batch b;
+	char name[64];
+	snprintf(name, sizeof name, "sluice_probe_%d", (int)getpid());
+	nft_batch_begin(&b, n, 0);
+	struct nftnl_table *t = nftnl_table_alloc();
+	nftnl_table_set_str(t, NFTNL_TABLE_NAME, name);
+	nftnl_table_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE, "a table"), t);
+	nft_batch_done(&b);
+	nftnl_table_free(t);
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, name);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, "probe");
+	nftnl_chain_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "a chain"), c);
+	nft_batch_done(&b);
+	nftnl_chain_free(c);
+	struct nftnl_rule *r = nftnl_rule_alloc();
+	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, name);
+	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, "probe");
+	struct nftnl_expr *e = nftnl_expr_alloc("queue");
+	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_NUM, 0);
+	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_TOTAL, 1);
+	nftnl_rule_add_expr(r, e);
+	nftnl_rule_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "queue"), r);
+	nft_batch_done(&b);
+	nftnl_rule_free(r);
+	return nft_batch_send(&b, n, false, NULL) != -ENOENT;
+}
+
+static int look(struct gateway_plan *p, struct error *error)
+{
+	struct nft n = {0};
+	int r = nft_open(&n, error);
+	if (r < 0)
+		return r;
+	(void)nft_generation(&n, &p->genid);
+	r = nft_dump(&n, NFT_MSG_GETCHAIN, read_chain, p);
+	if (r == -EPERM) {
+		note(p, "not allowed to read the loaded nftables: priorities and conflicts are guesses (run as root)");
+		r = 0;
+		goto out;
+	}
+	if (r == 0)
+		r = nft_dump(&n, NFT_MSG_GETRULE, read_rule, p);
+	if (r == -EINVAL || r == -EOPNOTSUPP) {
+		r = error_set(error, -r, "this kernel has no nftables (CONFIG_NF_TABLES); try: modprobe nf_tables");
+		goto out;
+	} else if (r < 0) {
+		r = error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
+		goto out;
+	}
+	p->looked = true;
+	p->native_queue = kernel_knows_queue(&n);
+	r = judge_table(p, &n, error);
+out:
+	nft_close(&n);
+	return r;
+}
+
+static int choose_priorities(struct gateway_plan *p, struct error *error)
+{
+	for (int hook = 0; hook < HOOK_N_; hook++) {
+		if (!(p->settings.hooks & 1u << hook))
+			continue;
+		char *reason = p->reason[hook];
+		p->priority[hook] = gateway_choose_priority(p->chain, p->n_chains, (enum gateway_hook)hook, reason, sizeof p->reason[hook]);
+		if (p->settings.priority_auto)
+			continue;
+		p->priority[hook] = p->settings.priority;
+		snprintf(reason, sizeof p->reason[hook], "as gateway.priority says");
+		for (size_t i = 0; i < p->n_chains; i++)
+			if ((int)p->chain[i].hook == hook && p->chain[i].priority == p->settings.priority)
+				return error_set(error, EINVAL, "gateway.priority %d is taken by %s: of two equal numbers the one loaded last runs first",
+						 p->settings.priority, p->chain[i].name);
+	}
+	return 0;
+}
+
+int gateway_plan(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, struct error *error)
+{
+	enum { TRIES = 5 };
+	int r = -EINTR;
+	*p = (struct gateway_plan){0};
+	/* EINTR: somebody changed the ruleset while it was read */
+	for (int i = 0; i < TRIES && r == -EINTR; i++) {
+		gateway_plan_free(p);
+		*p = (struct gateway_plan){.settings = *s, .n_workers = n_workers, .native_queue = true};
+		p->tcp_queue = (uint16_t)s->first_queue;
+		p->rest_queue = (uint16_t)(s->first_queue + n_workers);
+		r = look(p, error);
+	}
+	if (r < 0)
+		return r;
+	if (p->n_chains)
+		qsort(p->chain, p->n_chains, sizeof *p->chain, by_place);
+	return choose_priorities(p, error);
+}
+
+void gateway_plan_free(struct gateway_plan *p)
+{
+	free(p->chain);
+	buffer_free(&p->text);
+	*p = (struct gateway_plan){0};
+}
