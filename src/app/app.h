@@ -19,7 +19,7 @@
 #include "flow/flow.h"
 
 enum { TO_SERVER = 0, TO_CLIENT = 1 };
-enum { APP_MAX_TX_EVENTS = 15, APP_TRANSPORT_TCP = 1, APP_TRANSPORT_UDP = 2 };
+enum { APP_MAX_TX_EVENTS = 15, APP_TRANSPORT_TCP = 1, APP_TRANSPORT_UDP = 2, APP_MAX_TX = 256 };
 
 struct app_flow;
 struct app_worker;
@@ -66,7 +66,19 @@ struct app_flow {
 	uint8_t n_events;                  /* of the flow, not of a transaction: applayer_* below */
 	uint8_t event[8];
 	uint8_t events_logged;
-	uint16_t probe_mask[2];            /* private to recognition */
+	/*
+	 * Recognition has seen bytes of this direction and left them in the stream, because only the other one can tell the protocol.
+	 * When that is known (a call for the other direction returns with `proto` set) the worker offers them again.
+	 */
+	bool waiting[2];
+	uint64_t seen_bytes[2];            /* greatest number of bytes offered while recognition went on */
+	uint64_t probe_no[2];              /* private to recognition: probes that have said no */
+	bool patterns_done[2];             /* likewise */
+	bool mismatch[2];                  /* it found another protocol, or none, where the other direction is known: found[] or "failed" */
+	bool opened;                       /* proto->open was called */
+	/* app_change_protocol was called: from the next bytes on. The worker flushes detection and output before it hands them over. */
+	bool changing;
+	const struct app_proto *change_to, *expected;
 };
 
 /* Events any protocol may have: app-layer-event:applayer_… and anomaly records. */
@@ -179,7 +191,8 @@ struct app_proto {
 	void (*tx_release)(struct app_tx *tx);        /* what lies outside its arena; NULL: nothing */
 	void (*tx_inspected)(struct app_flow *a, struct app_tx *tx, int direction); /* detection has seen all there is now: windows may slide */
 	uint8_t first_dir;           /* who speaks first: TO_SERVER usually */
-	uint32_t max_tx;             /* live ones; set by configure through app_context */
+	uint32_t max_tx;             /* live transactions; 0: APP_MAX_TX; app-layer.protocols.X.max-tx overrides it */
+	bool direct_change;          /* a change to it needs no recognition (websocket after an upgrade) */
 };
 
 extern const struct app_proto *const app_protocols[]; /* NULL-terminated; protocols.c */
@@ -192,7 +205,9 @@ struct app_context *app_context_new(struct conf *conf, bool ips, struct error *e
 void app_context_free(struct app_context *c);
 bool app_enabled(const struct app_context *c, const struct app_proto *p); /* parser on ("yes") */
 bool app_detect_enabled(const struct app_context *c, const struct app_proto *p); /* or "detection-only" */
+bool app_transport_enabled(const struct app_context *c, const struct app_proto *p, bool udp, bool *parser); /* recognised; parsed too? */
 void *app_settings(const struct app_context *c, const struct app_proto *p);
+bool app_is_ips(const struct app_context *c);
 
 /* One for each worker. */
 struct app_hooks {
@@ -204,9 +219,10 @@ struct app_worker {
 	struct counters *counters;
 	struct app_hooks hooks;
 	/* by protocol index; [transport is UDP]: flows, transactions, errors */
-	uint64_t (*flows)[2], (*txs)[2], (*errors)[2], (*gap_errors)[2];
+	uint64_t (*flows)[2], (*txs)[2], (*errors)[2], (*gap_errors)[2], (*alloc_errors)[2];
 	uint64_t failed[2];
 	struct slab flow_slab;
+	struct slab tx_slab; /* blocks in which a transaction lies with the beginning of its arena */
 	uint32_t next_file_id;
 	uint64_t memuse;
 	bool want_md5, want_sha1, want_sha256, want_magic; /* by rules or outputs */
@@ -218,10 +234,11 @@ void app_worker_deinit(struct app_worker *w);
 
 /*
  * Bytes of a TCP direction, a gap, or its end: recognition, then the parser. Returns how much was used (a gap: all). Afterwards
- * `*stop` says that this direction wants no more. May set the flow's events, swap it (flow_swap), change its protocol.
+ * `*stop` says that this direction wants no more. May set the flow's events, change its protocol, swap it: then FLOW_SWAPPED has
+ * changed, nothing was used, and the worker turns its packet and offers the bytes again in the other direction.
  */
 size_t app_stream_input(struct app_worker *w, struct flow *f, int direction, struct app_input *in, bool *stop);
-/* A UDP datagram. */
+/* A UDP datagram. If FLOW_SWAPPED has changed afterwards, the flow was turned and the worker turns its packet. */
 void app_datagram_input(struct app_worker *w, struct flow *f, int direction, struct app_input *in);
 /* The flow ends: parsers see the end, transactions are completed. */
 void app_flow_finish(struct app_worker *w, struct flow *f, usec_t now);
@@ -242,8 +259,21 @@ static inline bool app_tx_complete(const struct app_flow *a, const struct app_tx
 {
 	return tx->state[direction] >= a->proto->complete[direction];
 }
-/* "unknown" until recognition ends, "failed", or the protocol's name. */
+/* "unknown" until recognition ends, "failed", or the protocol's name. NULL is allowed. */
 const char *app_flow_name(const struct app_flow *a);
+/* What a direction alone looked like, where it is not the flow's name ("failed", another protocol); else NULL: app_proto_ts, app_proto_tc. */
+const char *app_flow_side_name(const struct app_flow *a, int direction);
+
+/* Recognition (recognise.c); for app.c. */
+struct app_recogniser;
+struct app_recogniser *app_recogniser_new(const struct app_context *c, struct conf *conf, struct error *error);
+void app_recogniser_free(struct app_recogniser *r);
+/*
+ * Looks at the first bytes of a direction. The protocol, or NULL; then a->recognised[direction] says whether more bytes could help.
+ * `*swap`: it is, but the other way round.
+ */
+const struct app_proto *app_recognise(const struct app_recogniser *r, struct app_flow *a, int direction, struct bytes data, bool datagram,
+				      bool *swap);
 
 /* Files. */
 struct file *file_open(struct app_flow *a, struct app_tx *tx, int direction, struct bytes name);
