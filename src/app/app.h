@@ -66,6 +66,7 @@ struct app_flow {
 	uint8_t n_events;                  /* of the flow, not of a transaction: applayer_* below */
 	uint8_t event[8];
 	uint8_t events_logged;
+	uint8_t events_seen;               /* those that detection has seen: detect_packet_done moves it up */
 	/*
 	 * Recognition has seen bytes of this direction and left them in the stream, because only the other one can tell the protocol.
 	 * When that is known (a call for the other direction returns with `proto` set) the worker offers them again.

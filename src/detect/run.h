@@ -33,7 +33,18 @@ void flow_bits_free(struct flow *f);
 void flow_bits_each(const struct flow *f, void (*bit)(void *c, uint32_t id), void (*number)(void *c, uint32_t id, uint32_t value),
 		    void (*var)(void *c, uint32_t id, struct bytes value), void *context);
 
+/* `tag` of a rule: packets that follow are logged too. */
+enum tag_metric { TAG_PACKETS, TAG_SECONDS, TAG_BYTES };
+struct rule_tag {
+	bool host, dst;
+	uint8_t metric;  /* enum tag_metric */
+	uint32_t count, gid, sid;
+};
+
 struct detect_scratch {
+	/* the worker's: starts tagging; stops logging of a flow's transactions (1) or of the flow (2). NULL: not wanted */
+	void (*tag)(struct detect_scratch *s, const struct rule_tag *t);
+	void (*configure)(struct detect_scratch *s, unsigned what);
 	/* under inspection */
 	struct packet *packet;
 	struct flow *flow;          /* NULL: none */
@@ -59,6 +70,7 @@ struct detect_scratch {
 	void *pcre_context;         /* match limits */
 	struct { uint32_t id; uint8_t kind; struct bytes value; } capture_var[8]; /* pcre captures, set when the rule matches */
 	uint8_t n_capture_vars;
+	struct buffer capture_buffer[8], pktvar_buffer[16]; /* what their values point into; program_scratch_init … */
 	/* pktvars of this packet, for EVE */
 	struct { uint32_t id; struct bytes value; } pktvar[16];
 	uint8_t n_pktvars;

@@ -36,9 +36,16 @@ enum signature_flag {
 	SIG_CHECKS_APP_EVENT = 1u << 23,
 	SIG_PARTIAL = 1u << 24,       /* a buffer of it also exists in protocols that are not built yet */
 	SIG_SETS_FLOWBIT = 1u << 25, SIG_TESTS_FLOWBIT = 1u << 26,
-	SIG_TO_EITHER = 1u << 27,
+	SIG_TO_EITHER = 1u << 27,     /* =>: both directions of a transaction */
 	SIG_FLOW_NOT_TO = 1u << 28,
+	SIG_TESTS_APP_PROTOCOL = 1u << 29, /* app-layer-protocol: with nothing else, a rule about recognition alone */
 };
+
+#define SIG_FILES (UINT64_C(1) << 32)       /* asks for properties of files */
+#define SIG_WANT_MD5 (UINT64_C(1) << 33)    /* digests must be made */
+#define SIG_WANT_SHA1 (UINT64_C(1) << 34)
+#define SIG_WANT_SHA256 (UINT64_C(1) << 35)
+#define SIG_WANT_MAGIC (UINT64_C(1) << 36)
 
 /* Buffers that belong to packets, not to transactions; app buffers follow (id = BUFFER_APP + app_buffer_id). */
 enum { BUFFER_NONE, BUFFER_PAYLOAD /* content without a sticky buffer */, BUFFER_BASE64, BUFFER_IP4_HDR, BUFFER_IP6_HDR, BUFFER_TCP_HDR, BUFFER_UDP_HDR, BUFFER_ICMP4_HDR, BUFFER_ICMP6_HDR,
@@ -94,7 +101,7 @@ struct signature {
 	uint32_t sid, gid, rev, priority;
 	enum rule_action action;
 	uint8_t type;         /* enum signature_type */
-	uint32_t flags;       /* enum signature_flag */
+	uint64_t flags;       /* enum signature_flag and SIG_FILES … */
 	const char *msg, *class_name, *class_text;
 	const char *metadata_json; /* object text for EVE alert.metadata, or NULL */
 	const char *references_json;
@@ -151,6 +158,7 @@ struct compile_context {
 	bool ips;
 	bool strict;                      /* unknown → error */
 	uint32_t strict_keywords;         /* spare */
+	struct transform_chain *chains;   /* private: interned so far */
 };
 struct signature *signature_compile(struct compile_context *ctx, const struct rule *r);
 /* Frees what does not lie in the arena (PCRE2 code, hash tables). */

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* pcre: the expression with its flags; letters of old that choose a buffer; captures into variables. */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "detect/keywords.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+static const struct { char letter; const char *buffer; } letters[] = {
+	{'U', "http.uri"}, {'I', "http.uri.raw"}, {'P', "http.request_body"}, {'Q', "http.response_body"}, {'H', "http.header"}, {'D', "http.header.raw"},
+	{'M', "http.method"}, {'C', "http.cookie"}, {'S', "http.stat_code"}, {'Y', "http.stat_msg"}, {'V', "http.user_agent"}, {'W', "http.host"}, {'Z', "http.host.raw"},
+};
+
+struct pcre_text {
+	char *pattern, *flags, *captures; /* captures: ", flow:x, pkt:y" or "" */
+	bool negated;
+};
+
+static int text_split(struct builder *b, const char *value, struct pcre_text *out, struct error *error)
+{
+	char *text = builder_quoted(b, value, &out->negated);
+	if (!text || *text != '/')
+		return error_set(error, EINVAL, "an expression is written \"/…/flags\"");
+	char *end = text + strlen(text);
+	do {
+		while (end > text && *end != '/')
+			end--;
+		/* The slash that ends it is followed by flags and captures alone. */
+		const char *s = end + 1;
+		while (isalpha((unsigned char)*s))
+			s++;
+		while (isspace((unsigned char)*s))
+			s++;
+		if (end > text && (!*s || *s == ','))
+			break;
+	} while (end-- > text);
+	if (end <= text)
+		return error_set(error, EINVAL, "the slash behind the expression is missing");
+	out->pattern = text + 1;
+	*end = 0;
+	out->flags = end + 1;
+	char *comma = strchr(out->flags, ',');
+	out->captures = comma ? comma + 1 : (char *)"";
+	if (comma)
+		*comma = 0;
+	return 0;
+}
+
+struct pcre_flags {
+	uint32_t options;
+	bool relative, rawbytes;
+	const char *buffer;
+	bool no_limit;
+};
+
+static int flag_parse(char c, struct pcre_flags *f, struct error *error)
+{
+	switch (c) {
+	case 'i': f->options |= PCRE2_CASELESS; return 0;
+	case 's': f->options |= PCRE2_DOTALL; return 0;
+	case 'm': f->options |= PCRE2_MULTILINE; return 0;
+	case 'x': f->options |= PCRE2_EXTENDED; return 0;
+	case 'A': f->options |= PCRE2_ANCHORED; return 0;
+	case 'E': f->options |= PCRE2_DOLLAR_ENDONLY; return 0;
+	case 'G': f->options |= PCRE2_UNGREEDY; return 0;
+	case 'R': f->relative = true; return 0;
+	case 'B': f->rawbytes = true; return 0;
+	case 'O': f->no_limit = true; return 0;
+	}
+	for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
+		if (letters[i].letter == c) {
+			if (f->buffer && strcmp(f->buffer, letters[i].buffer) != 0)
+				return error_set(error, EINVAL, "the flag %c chooses a second buffer", c);
+			f->buffer = letters[i].buffer;
+			return 0;
+		}
+	return error_set(error, EINVAL, "“%c” is no flag of pcre", c);
+}
+
+static int capture_add(struct builder *b, struct step_pcre *p, const char *name, uint8_t kind, unsigned group, struct error *error)
+{
+	if (p->n_captures == sizeof p->capture / sizeof p->capture[0])
+		return error_set(error, EINVAL, "an expression captures at most 8 variables");
+	uint32_t id = b->ctx->registry ? registry_id(b->ctx->registry, kind, name) : 0;
+	p->capture[p->n_captures++] = (struct step_capture){kind, (uint8_t)group, id};
+	return 0;
+}
+
+/* "flow:x, pkt:y": the first group, the second. */
+static int captures_listed(struct builder *b, struct step_pcre *p, const char *text, unsigned groups, struct error *error)
+{
+	char *field[9];
+	unsigned n = *text ? builder_fields(b, text, ',', field, 9) : 0;
+	if (n > groups)
+		return error_set(error, EINVAL, "the expression has %u groups, but %u variables are to be captured", groups, n);
+	for (unsigned i = 0; i < n; i++) {
+		bool flow = strncmp(field[i], "flow:", 5) == 0;
+		if (!flow && strncmp(field[i], "pkt:", 4) != 0)
+			return error_set(error, EINVAL, "“%s”: a captured variable is written flow:NAME or pkt:NAME", field[i]);
+		int rc = capture_add(b, p, field[i] + (flow ? 5 : 4), flow ? REGISTRY_FLOWVAR : REGISTRY_PKTVAR, i + 1, error);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* (?P<flow_x>…) and (?P<pkt_y>…) */
+static int captures_named(struct builder *b, struct step_pcre *p, struct error *error)
+{
+	uint32_t n = 0, size = 0;
+	PCRE2_SPTR table = NULL;
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &n);
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table);
+	for (uint32_t i = 0; i < n; i++) {
+		const char *name = (const char *)table + i * size + 2;
+		unsigned group = load_be16(table + i * size);
+		bool flow = strncmp(name, "flow_", 5) == 0;
+		if (!flow && strncmp(name, "pkt_", 4) != 0)
+			continue;
+		int rc = capture_add(b, p, name + (flow ? 5 : 4), flow ? REGISTRY_FLOWVAR : REGISTRY_PKTVAR, group, error);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int pcre_build(struct builder *b, struct program_step *st, const struct pcre_text *t, const struct pcre_flags *f, struct error *error)
+{
+	uint32_t groups = 0;
+	st->flags |= (t->negated ? STEP_NEGATED : 0) | (f->relative ? STEP_RELATIVE : 0) | (f->rawbytes ? STEP_RAWBYTES : 0);
+	st->pcre.code = regex_compile(bytes_of_string(t->pattern), f->options, error);
+	if (!st->pcre.code)
+		return -EINVAL;
+	pcre2_pattern_info(st->pcre.code, PCRE2_INFO_CAPTURECOUNT, &groups);
+	int rc = captures_listed(b, &st->pcre, t->captures, groups, error);
+	return rc ? rc : captures_named(b, &st->pcre, error);
+}
+
+SETUP(pcre)
+{
+	struct pcre_text t;
+	struct pcre_flags f = {0};
+	int rc = text_split(b, o->value, &t, error);
+	for (const char *s = t.flags; rc == 0 && *s && !isspace((unsigned char)*s); s++)
+		rc = flag_parse(*s, &f, error);
+	if (rc)
+		return rc;
+	unsigned before = b->buffer;
+	struct inspection *inspection = b->inspection;
+	if (f.buffer) {
+		unsigned id = app_buffer_id(f.buffer);
+		if (b->sticky && before != BUFFER_APP + id)
+			return error_set(error, EINVAL, "the expression's flags choose %s, but another buffer is chosen already", f.buffer);
+		if (!id)
+			return error_set(error, ENOTSUP, "%s is not built", f.buffer);
+		b->buffer = BUFFER_APP + id;
+		b->inspection = NULL;
+	}
+	struct program_step *st = builder_step(b, STEP_PCRE);
+	b->last = st;
+	if (f.buffer) {
+		b->buffer = before;
+		b->inspection = inspection;
+	}
+	return pcre_build(b, st, &t, &f, error);
+}
