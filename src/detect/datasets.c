@@ -13,7 +13,7 @@ void registry_parts_deinit(struct registry_parts *p)
 {
 }
 
-#define LATER(name) SETUP(name) { return error_set(error, ENOTSUP, "%s is not evaluated", o->name); }
+#define LATER(word) SETUP(word) { return error_set(error, ENOTSUP, "%s is not evaluated", o->name); }
 LATER(dataset)
 LATER(datarep)
 LATER(iprep)

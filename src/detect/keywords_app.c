@@ -41,7 +41,7 @@ static int buffer_find(const char *name, unsigned *out, struct error *error)
 
 static int sticky(struct builder *b, const char *name, struct error *error)
 {
-	unsigned buffer;
+	unsigned buffer = 0;
 	int rc = builder_used(b, error);
 	if (rc == 0)
 		rc = buffer_find(name, &buffer, error);
@@ -81,7 +81,7 @@ static void step_move(struct program *from, struct program *to, struct program_s
 
 SETUP(legacy_modifier)
 {
-	unsigned buffer;
+	unsigned buffer = 0;
 	if (b->sticky)
 		return error_set(error, EINVAL, "%s changes a content of no sticky buffer: one is chosen already", o->name);
 	if (!b->last || b->last->kind != STEP_CONTENT || !b->last_in || b->last_in->buffer != BUFFER_PAYLOAD)
