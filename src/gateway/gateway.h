@@ -76,8 +76,9 @@ int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct err
 /* Takes our own table away if it is still this process's. 0 if it was gone. */
 int gateway_remove(struct error *error);
 
-/* Packets and bytes that the table's rules counted. */
+/* What the table's rules counted; no rules: there is no table. */
 struct gateway_counts {
+	unsigned rules;
 	uint64_t queued_packets, queued_bytes;
 };
 int gateway_counts(struct gateway_counts *out, struct error *error);

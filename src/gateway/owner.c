@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 /* Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and brackets, so count from the last ')'. 0: no such process. */
-static unsigned long long start_time(int pid)
+unsigned long long process_start_time(int pid)
 {
 	char path[64], text[1024];
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
@@ -29,7 +29,7 @@ static unsigned long long start_time(int pid)
 void owner_self(struct owner *o)
 {
 	*o = (struct owner){.known = true, .pid = (int)getpid()};
-	o->started = start_time(o->pid);
+	o->started = process_start_time(o->pid);
 }
 
 void owner_format(const struct owner *o, char out[OWNER_TEXT])
@@ -46,6 +46,6 @@ struct owner owner_parse(const char *comment)
 
 bool owner_lives(const struct owner *o)
 {
-	unsigned long long started = start_time(o->pid);
+	unsigned long long started = process_start_time(o->pid);
 	return started && started == o->started;
 }

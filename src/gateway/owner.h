@@ -13,6 +13,9 @@ struct owner {
 	unsigned long long started; /* clock ticks since boot, of /proc/PID/stat; with the pid it names a process for good */
 };
 
+/* Clock ticks since boot; 0: no such process, or it is dead but for its parent's wait. */
+unsigned long long process_start_time(int pid);
+
 void owner_self(struct owner *o);
 void owner_format(const struct owner *o, char out[OWNER_TEXT]);
 struct owner owner_parse(const char *comment);

@@ -507,8 +507,10 @@ static int count_rule(const struct nlmsghdr *m, void *context)
 {
 	struct nftnl_rule *r = nftnl_rule_alloc();
 	if (r && nftnl_rule_nlmsg_parse(m, r) == 0 && strcmp(nftnl_rule_get_str(r, NFTNL_RULE_TABLE), GATEWAY_TABLE) == 0 &&
-	    nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY) == NFPROTO_INET)
+	    nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY) == NFPROTO_INET) {
+		((struct gateway_counts *)context)->rules++;
 		nftnl_expr_foreach(r, add_counter, context);
+	}
 	if (r)
 		nftnl_rule_free(r);
 	return MNL_CB_OK;

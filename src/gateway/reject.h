@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Answers to packets that a rule rejects: a TCP RST, or ICMP/ICMPv6 "unreachable" for everything else, to the packet's
+ * sender, its receiver or both, each as if the other end had sent it. They leave by a raw socket with the reserved mark, which the table lets pass.
+ * None is sent about ICMP errors, later fragments, multicast and broadcast (RFC 1122 3.2.2, RFC 4443 2.4), nor for what was
+ * carried in a tunnel. At most REJECT_PER_SECOND a second.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "packet/packet.h"
+
+enum { REJECT_ROOM = 1280, REJECT_PER_SECOND = 1000 };
+enum reject_to { REJECT_TO_SOURCE = 1, REJECT_TO_DESTINATION = 2 };
+
+/* Who is to be answered, by ACTION_REJECT, _DST and _BOTH. */
+unsigned reject_whom(unsigned action);
+/* The whole IP packet to one end; 0: none is due. Pure. */
+size_t reject_build(const struct packet *p, enum reject_to to, uint8_t out[REJECT_ROOM]);
+
+struct reject {
+	int fd4, fd6;
+	usec_t second;
+	unsigned in_second;
+	uint64_t sent, suppressed, failed;
+};
+/* One a worker. Without IPv6 in the kernel only IPv4 is answered. */
+int reject_open(struct reject *r, uint32_t mark, struct error *error);
+void reject_close(struct reject *r);
+void reject_send(struct reject *r, const struct packet *p, unsigned whom);
