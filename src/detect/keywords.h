@@ -106,12 +106,14 @@ SETUP(byte_test); SETUP(byte_jump); SETUP(byte_extract); SETUP(byte_math); SETUP
 SETUP(flow); SETUP(flowbits); SETUP(flowint); SETUP(xbits); SETUP(hostbits); SETUP(stream_size); SETUP(bypass); SETUP(flow_number); SETUP(flowvar); SETUP(flow_age);
 /* keywords_packet.c */
 SETUP(packet_number); SETUP(flags); SETUP(ipopts); SETUP(ip_proto); SETUP(sameip); SETUP(fragbits); SETUP(csum); SETUP(vlan_id); SETUP(decode_event);
-SETUP(stream_event); SETUP(header_buffer); SETUP(ip_address); SETUP(geoip); SETUP(iprep); SETUP(tos);
+SETUP(stream_event); SETUP(header_buffer);
+/* geoip.c, iprep.c */
+SETUP(geoip); SETUP(iprep);
 /* keywords_meta.c */
 SETUP(nothing); SETUP(msg); SETUP(priority); SETUP(classtype); SETUP(reference); SETUP(metadata); SETUP(target); SETUP(requires); SETUP(noalert); SETUP(alert);
 SETUP(threshold); SETUP(detection_filter); SETUP(tag); SETUP(prefilter); SETUP(config); SETUP(sid); SETUP(gid); SETUP(rev);
 /* keywords_app.c */
-SETUP(legacy_buffer); SETUP(legacy_modifier); SETUP(pkt_data); SETUP(app_layer_protocol); SETUP(app_layer_event); SETUP(app_layer_state); SETUP(frame);
+SETUP(legacy_buffer); SETUP(legacy_modifier); SETUP(pkt_data); SETUP(app_layer_protocol); SETUP(app_layer_event);
 /* keywords_file.c */
 SETUP(filename); SETUP(fileext); SETUP(filesize); SETUP(filehash); SETUP(filemagic); SETUP(filestore);
 SETUP(app_keyword); /* a protocol's own */

@@ -305,10 +305,39 @@ SETUP(stream_event)
 
 /* Buffers of headers */
 
+static size_t header_len(const struct packet *p, unsigned buffer)
+{
+	switch (buffer) {
+	case BUFFER_IP4_HDR: return p->ip_version == 4 ? p->ip4.header_len : 0;
+	case BUFFER_IP6_HDR: return p->ip_version == 6 ? 40u + p->ip6.ext_len : 0;
+	case BUFFER_TCP_HDR: return p->is_tcp ? p->tcp.header_len : 0;
+	case BUFFER_UDP_HDR: return p->is_udp ? 8 : 0;
+	case BUFFER_ICMP4_HDR: return p->is_icmp ? 8 : 0;
+	case BUFFER_ICMP6_HDR: return p->is_icmp6 ? 8 : 0;
+	default: return 0;
+	}
+}
+
+bool packet_buffer(const struct packet *p, unsigned buffer, struct bytes *out)
+{
+	if (buffer == BUFFER_PAYLOAD) {
+		*out = p->payload;
+		return p->payload.len > 0;
+	}
+	if (buffer == BUFFER_IP_SRC || buffer == BUFFER_IP_DST) {
+		const struct address *a = buffer == BUFFER_IP_SRC ? &p->src : &p->dst;
+		*out = (struct bytes){a->byte, address_len(a)};
+		return out->len > 0;
+	}
+	*out = bytes_slice(buffer == BUFFER_IP4_HDR || buffer == BUFFER_IP6_HDR ? p->ip : p->transport, 0, header_len(p, buffer));
+	return out->len > 0;
+}
+
 SETUP(header_buffer)
 {
 	static const struct { const char *name; unsigned buffer; } names[] = {{"ipv4.hdr", BUFFER_IP4_HDR}, {"ipv6.hdr", BUFFER_IP6_HDR}, {"tcp.hdr", BUFFER_TCP_HDR},
-		{"udp.hdr", BUFFER_UDP_HDR}, {"icmpv4.hdr", BUFFER_ICMP4_HDR}, {"icmpv6.hdr", BUFFER_ICMP6_HDR}};
+		{"udp.hdr", BUFFER_UDP_HDR}, {"icmpv4.hdr", BUFFER_ICMP4_HDR}, {"icmpv6.hdr", BUFFER_ICMP6_HDR},
+		{"ip.src", BUFFER_IP_SRC}, {"ip.dst", BUFFER_IP_DST}};
 	int rc = builder_used(b, error);
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(names[i].name, o->name) == 0)

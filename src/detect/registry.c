@@ -60,18 +60,27 @@ struct detect_registry *detect_registry_new(struct conf *conf, struct error *err
 {
 	struct detect_registry *r = xcalloc(1, sizeof *r);
 	pthread_mutex_init(&r->lock, NULL);
-	if (registry_parts_init(&r->parts, r, conf, error) < 0) {
-		detect_registry_free(r);
-		return NULL;
+	const char *countries = conf ? conf_string(conf, "geoip-database", NULL) : NULL;
+	if (countries && *countries)
+		r->parts.geoip = geoip_open(countries, error);
+	bool failed = countries && *countries && !r->parts.geoip;
+	if (!failed && conf && conf_get(conf, "reputation-files")) {
+		r->parts.iprep = iprep_read(conf, error);
+		failed = !r->parts.iprep;
 	}
-	return r;
+	if (!failed)
+		return r;
+	detect_registry_free(r);
+	return NULL;
 }
 
 void detect_registry_free(struct detect_registry *r)
 {
 	if (!r)
 		return;
-	registry_parts_deinit(&r->parts);
+	datasets_free(r->parts.datasets);
+	iprep_free(r->parts.iprep);
+	geoip_close(r->parts.geoip);
 	for (unsigned k = 0; k < REGISTRY_KIND_N_; k++) {
 		for (uint32_t i = 0; i < r->list[k].n; i++)
 			free(r->list[k].name[i]);

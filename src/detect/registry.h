@@ -2,18 +2,32 @@
 /* What the registry holds beside names: data sets, reputation, countries. Private to detect/. */
 #pragma once
 
+#include "base/address.h"
 #include "detect/signature.h"
 
-struct datasets;
+struct dataset;
 struct iprep;
 struct geoip;
 
 struct registry_parts {
-	struct datasets *datasets;
-	struct iprep *iprep;   /* NULL: not configured */
-	struct geoip *geoip;   /* NULL: not configured */
+	struct dataset *datasets; /* list; guarded by the registry's lock while rules are compiled */
+	struct iprep *iprep;      /* NULL: not configured */
+	struct geoip *geoip;      /* NULL: not configured */
 };
 
-int registry_parts_init(struct registry_parts *p, struct detect_registry *r, struct conf *conf, struct error *error);
-void registry_parts_deinit(struct registry_parts *p);
 struct registry_parts *registry_parts(struct detect_registry *r);
+
+/* datasets.c: saves those that are to be saved, and frees all. */
+void datasets_free(struct dataset *list);
+
+/* iprep.c: reputation-categories-file, reputation-files. NULL: not configured, or an error. */
+struct iprep *iprep_read(struct conf *conf, struct error *error);
+void iprep_free(struct iprep *r);
+int iprep_category(const struct iprep *r, const char *name);                       /* -1: unknown */
+int iprep_find(const struct iprep *r, const struct address *a, int category); /* -1: none; else 0 to 127 */
+
+/* geoip.c: a MaxMind DB, mapped. NULL with words. */
+struct geoip *geoip_open(const char *path, struct error *error);
+void geoip_close(struct geoip *g);
+/* Two letters of the country (ISO 3166-1). False: not in the database. */
+bool geoip_country(const struct geoip *g, const struct address *a, char out[3]);

@@ -63,8 +63,7 @@ int builder_transform(struct builder *b, const struct transform *t, struct error
 {
 	if (!b->sticky || b->buffer == BUFFER_PAYLOAD || b->buffer == BUFFER_BASE64)
 		return error_set(error, EINVAL, "a transform stands behind a sticky buffer");
-	if (b->inspection)
-		return error_set(error, EINVAL, "a transform stands before the first condition on its buffer");
+	b->inspection = NULL; /* conditions before it were on the buffer as it was */
 	unsigned n = b->transforms ? b->transforms->n : 0;
 	if (n == TRANSFORM_MAX)
 		return error_set(error, EINVAL, "a buffer has at most %d transforms", TRANSFORM_MAX);
