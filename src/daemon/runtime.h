@@ -22,6 +22,7 @@ struct runtime_options {
 	bool ips;                      /* --simulate-ips, run */
 	bool ids_only;                 /* --ids: inspect inline, drop nothing */
 	bool live;
+	const char *const *interfaces; size_t n_interfaces; /* of a live capture; frames name them by place, from 1 */
 	int checksums;                 /* -k: 1 all, 0 none, -1 as configured */
 	uint64_t seed;                 /* of hashes; fixed for replay */
 };

@@ -57,8 +57,8 @@ static int read_hooks(struct gateway_settings *s, struct conf *conf, struct erro
 	struct conf *node = conf_get(conf, "gateway.hooks");
 	if (!node)
 		return 0;
-	if (node->kind == CONF_SCALAR)
-		return node->value ? gateway_hooks_parse(node->value, &s->hooks, error) : 0;
+	if (node->value) /* "forward,input", as by --hook */
+		return gateway_hooks_parse(node->value, &s->hooks, error);
 	unsigned all = 0;
 	for (struct conf *c = node->first; c; c = c->next) {
 		unsigned one;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "command/command.h"
+#include "daemon/run.h"
+
+enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL };
+
+static const struct option long_options[] = {
+	{"hook", required_argument, NULL, OPT_HOOK},
+	{"when-down", required_argument, NULL, OPT_WHEN_DOWN},
+	{"ids", no_argument, NULL, OPT_IDS},
+	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+	{"set", required_argument, NULL, OPT_SET},
+	{"include", required_argument, NULL, OPT_INCLUDE},
+	{"init-errors-fatal", no_argument, NULL, OPT_FATAL},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+static const char own_config[] = "/etc/sluice/sluice.yaml";
+
+void command_run_usage(void)
+{
+	puts("usage: sluice run [OPTIONS]\n"
+	     "\n"
+	     "Inspects what the firewall accepts, by a table of its own beside it (table inet sluice).\n"
+	     "\n"
+	     "  -c FILE             configuration; without it /etc/sluice/sluice.yaml, or the built-in one\n"
+	     "  -S FILE             rules: this file (or pattern) alone\n"
+	     "  -s FILE             rules: this file besides those of the configuration\n"
+	     "  -l FOLDER           where eve.json and the other logs go\n"
+	     "  -q N[-M]            queues: two a worker, TCP and the rest (auto: as the CPUs)\n"
+	     "  --hook LIST         forward (as it is), input, output; with commas\n"
+	     "  --when-down WHAT    bypass (as it is) or drop: if sluice dies or is overloaded\n"
+	     "  --ids               inspect and alert, drop nothing\n"
+	     "  --dry-run           print the table, the priority and why, and conflicts; change nothing\n"
+	     "  --set K=V           change a setting: gateway.interfaces.0=wan0\n"
+	     "  --include FILE      more configuration over it\n"
+	     "  --init-errors-fatal a wrong rule ends it\n"
+	     "  -v                  say more\n"
+	     "\n"
+	     "Ctrl-C or SIGTERM takes the table away and ends. It broke the network? That, or:\n"
+	     "  nft delete table inet sluice");
+}
+
+struct list {
+	const char **item;
+	size_t n;
+};
+
+static void list_add(struct list *l, const char *item)
+{
+	l->item = xrealloc(l->item, (l->n + 1) * sizeof *l->item);
+	l->item[l->n++] = item;
+}
+
+struct parsed {
+	struct run_options run;
+	struct list sets, includes, rules;
+};
+
+static int parse_option(struct parsed *p, int option, const char *value)
+{
+	struct runtime_options *o = &p->run.runtime;
+	switch (option) {
+	case 'c': o->config = value; break;
+	case 'S': o->rules_only = value; break;
+	case 's': list_add(&p->rules, value); break;
+	case 'l': o->log_dir = value; break;
+	case 'q': list_add(&p->sets, xasprintf("gateway.queues=%s", value)); break;
+	case 'v': log_level_max = log_level_max < LOG_LEVEL_DEBUG ? log_level_max + 1 : log_level_max; break;
+	case OPT_HOOK: list_add(&p->sets, xasprintf("gateway.hooks=%s", value)); break;
+	case OPT_WHEN_DOWN: list_add(&p->sets, xasprintf("gateway.when-down=%s", value)); break;
+	case OPT_SET: list_add(&p->sets, value); break;
+	case OPT_INCLUDE: list_add(&p->includes, value); break;
+	case OPT_IDS: o->ids_only = true; break;
+	case OPT_DRY_RUN: p->run.dry_run = true; break;
+	case OPT_FATAL: o->errors_fatal = true; break;
+	case 'h': command_run_usage(); exit(STATUS_DONE);
+	default: return STATUS_USAGE;
+	}
+	return STATUS_DONE;
+}
+
+int command_run(int argc, char **argv)
+{
+	static struct parsed p = {.run.runtime = {.ips = true, .live = true, .checksums = -1}};
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "c:S:s:l:q:vh", long_options, NULL)) != -1;)
+		if (parse_option(&p, c, optarg))
+			return STATUS_USAGE;
+	if (optind < argc) {
+		fprintf(stderr, "sluice: run takes no '%s'; `sluice help run` lists what it takes\n", argv[optind]);
+		return STATUS_USAGE;
+	}
+	struct runtime_options *o = &p.run.runtime;
+	if (!o->config && access(own_config, R_OK) == 0)
+		o->config = own_config;
+	o->sets = p.sets.item;
+	o->n_sets = p.sets.n;
+	o->includes = p.includes.item;
+	o->n_includes = p.includes.n;
+	o->rules_more = p.rules.item;
+	o->n_rules_more = p.rules.n;
+	return run_live(&p.run) ? STATUS_FAILED : STATUS_DONE;
+}

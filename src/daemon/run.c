@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/run.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "flow/shared.h"
+
+#define LOG_MODULE "run"
+
+enum { READ_MS = 100, DRAIN_MS = 20, DRAIN_ROUNDS = 25, AUTO_WORKERS_MAX = 8, LOAD_TRIES = 5, DEFAULT_STATS_SECONDS = 8 };
+
+/* ---- a worker's thread ---- */
+
+static void on_reject(void *context, const struct packet *p)
+{
+	struct live_worker *w = context;
+	if (!w->live->options->runtime.ids_only)
+		reject_send(&w->reject, p, reject_whom(p->action));
+}
+
+/* After the table is gone only what waits in the queues is left; a table of the user's own may go on feeding us, hence the bound. */
+static void drain(struct live_worker *w)
+{
+	struct error error;
+	for (int i = 0; i < DRAIN_ROUNDS; i++)
+		if (w->capture->ops->read(w->capture, DRAIN_MS, worker_frame, w->worker, &error) <= 0)
+			return;
+}
+
+static void *worker_main(void *context)
+{
+	struct live_worker *w = context;
+	usec_t next_tick = 0;
+	while (!__atomic_load_n(&w->live->stopping, __ATOMIC_RELAXED)) {
+		int n = w->capture->ops->read(w->capture, READ_MS, worker_frame, w->worker, &w->error);
+		if (n < 0) {
+			kill(getpid(), SIGTERM);
+			return NULL;
+		}
+		/* real time, as the packets': a tick when idle, and once in a while when not */
+		if (n == 0 || clock_monotonic() > next_tick) {
+			worker_tick(w->worker, clock_real());
+			next_tick = clock_monotonic() + USEC_PER_SEC;
+		}
+	}
+	drain(w);
+	worker_finish(w->worker);
+	return NULL;
+}
+
+/* ---- the way up ---- */
+
+static unsigned useful_workers(void)
+{
+	cpu_set_t set;
+	unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	return n < AUTO_WORKERS_MAX ? n : AUTO_WORKERS_MAX;
+}
+
+/* With a table of our own a worker has two queues, TCP's and the rest's; with the user's rules one for all. */
+static int count_workers(struct live *l, struct error *error)
+{
+	struct gateway_settings *s = &l->settings;
+	unsigned each = s->own_table ? 2 : 1;
+	if (s->queues_auto) {
+		l->n_workers = s->own_table ? useful_workers() : 1;
+		s->n_queues = l->n_workers * each;
+		return 0;
+	}
+	if (s->own_table && s->n_queues == 1 && s->first_queue < 65535)
+		s->n_queues = 2; /* -q 4: queues 4 and 5 */
+	l->n_workers = s->n_queues / each;
+	if (s->n_queues % each)
+		return error_set(error, EINVAL, "%u queues: with a table of its own sluice needs two for each worker (TCP, the rest), so an even number",
+				 s->n_queues);
+	if (l->n_workers > GATEWAY_MAX_WORKERS)
+		return error_set(error, EINVAL, "%u queues are %u workers; at most %d are possible", s->n_queues, l->n_workers, GATEWAY_MAX_WORKERS);
+	return 0;
+}
+
+static void list_interfaces(struct live *l)
+{
+	struct if_nameindex *all = if_nameindex();
+	for (struct if_nameindex *i = all; i && i->if_index; i++) {
+		if (i->if_index >= NFQUEUE_MAX_IFINDEX)
+			continue;
+		l->interfaces = xrealloc(l->interfaces, (l->n_interfaces + 1) * sizeof *l->interfaces);
+		l->interfaces[l->n_interfaces++] = xstrdup(i->if_name);
+		l->interface_of[i->if_index] = (uint16_t)l->n_interfaces;
+	}
+	if_freenameindex(all);
+}
+
+static int open_captures(struct live *l, struct error *error)
+{
+	const struct gateway_settings *s = &l->settings;
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		struct nfqueue_options o = {.fail_open = s->bypass, .interface_of = l->interface_of};
+		if (s->own_table) {
+			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(l->plan.tcp_queue + i), true};
+			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(l->plan.rest_queue + i), false};
+		} else {
+			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(s->first_queue + i), true};
+		}
+		l->worker[i].capture = capture_nfqueue_open(&o, error);
+		if (!l->worker[i].capture)
+			return -EIO;
+		if (capture_nfqueue_without_gso(l->worker[i].capture))
+			log_warning("this kernel refuses F_GSO: TCP comes in single segments, which costs speed");
+		if (s->bypass && capture_nfqueue_without_fail_open(l->worker[i].capture))
+			log_warning("this kernel refuses F_FAIL_OPEN: a full queue drops packets although when-down is bypass");
+	}
+	return 0;
+}
+
+static int make_workers(struct live *l, struct error *error)
+{
+	l->state.shared = shared_new(l->runtime.host_memcap, l->runtime.options.seed);
+	if (!l->state.shared)
+		return error_set(error, ENOMEM, "out of memory");
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		struct live_worker *w = &l->worker[i];
+		w->live = l;
+		w->worker = worker_new(&l->runtime, &l->state, i);
+		if (!w->worker)
+			return error_set(error, ENOMEM, "out of memory");
+		struct error why;
+		if (reject_open(&w->reject, gateway_own_mark(&l->settings), &why) < 0)
+			log_warning("%s; rejected packets are only dropped", why.text);
+		worker_on_reject(w->worker, on_reject, w);
+	}
+	return 0;
+}
+
+/* The ruleset may change between look and load: then look again. */
+static int load_table(struct live *l, struct error *error)
+{
+	int r = 0;
+	for (int i = 0; i < LOAD_TRIES; i++) {
+		r = gateway_load(&l->plan, GATEWAY_LOAD, error);
+		if (r != -ERESTART)
+			break;
+		gateway_plan_free(&l->plan);
+		r = gateway_plan(&l->plan, &l->settings, l->n_workers, error);
+		if (r < 0)
+			break;
+	}
+	l->loaded = r == 0;
+	return r;
+}
+
+static int start_threads(struct live *l, struct error *error)
+{
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		int r = pthread_create(&l->worker[i].thread, NULL, worker_main, &l->worker[i]);
+		if (r)
+			return error_set(error, r, "cannot start a thread: %s", strerror(r));
+		l->worker[i].started = true;
+	}
+	return 0;
+}
+
+/* ---- the way down; copes with what is half built ---- */
+
+static void stop(struct live *l)
+{
+	struct error error = {0};
+	if (l->loaded && gateway_remove(&error) < 0)
+		log_error("the table could not be removed: %s; `nft delete table inet sluice` does it", error.text);
+	l->loaded = false;
+	__atomic_store_n(&l->stopping, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < l->n_workers; i++)
+		if (l->worker[i].started)
+			pthread_join(l->worker[i].thread, NULL);
+}
+
+static int release(struct live *l)
+{
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		struct live_worker *w = &l->worker[i];
+		if (w->capture)
+			w->capture->ops->close(w->capture);
+		if (w->worker)
+			reject_close(&w->reject);
+		worker_free(w->worker);
+	}
+	if (l->state.shared)
+		shared_free(l->state.shared);
+	int failed = runtime_deinit(&l->runtime);
+	gateway_plan_free(&l->plan);
+	for (size_t i = 0; i < l->n_interfaces; i++)
+		free((char *)l->interfaces[i]);
+	free(l->interfaces);
+	free(l->log_dir);
+	free(l->sets);
+	return failed;
+}
+
+/* ---- in between ---- */
+
+static void block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Sleeps until a signal says stop; writes the stats record meanwhile. SIGHUP is a closed terminal, or nothing. */
+static void wait_for_end(struct live *l, const sigset_t *signals)
+{
+	int64_t seconds = DEFAULT_STATS_SECONDS;
+	(void)conf_int(l->runtime.conf, "stats.interval", &seconds, NULL);
+	if (seconds < 1)
+		seconds = DEFAULT_STATS_SECONDS;
+	for (;;) {
+		struct timespec t = {.tv_sec = seconds};
+		int number = sigtimedwait(signals, NULL, &t);
+		if (number == SIGINT || number == SIGTERM || (number == SIGHUP && isatty(STDIN_FILENO)))
+			return;
+		if (number < 0 && errno == EAGAIN)
+			run_write_stats(l, clock_real());
+	}
+}
+
+/*
+ * when-down is one choice for people and three switches inside: the rule's bypass flag, F_FAIL_OPEN of the queue, and here the
+ * engine's exception policy, unless the configuration names one itself.
+ */
+static int read_settings(struct live *l, struct runtime_options *o, struct error *error)
+{
+	struct conf *conf = runtime_conf(o, error);
+	if (!conf)
+		return -EINVAL;
+	struct gateway_settings s;
+	int r = gateway_settings_read(&s, conf, error);
+	bool open_choice = strcmp(conf_string(conf, "exception-policy", "auto"), "auto") == 0;
+	conf_free(conf);
+	if (r == 0 && s.bypass && open_choice) {
+		l->sets = xcalloc(o->n_sets + 1, sizeof *l->sets);
+		if (o->n_sets)
+			memcpy(l->sets, o->sets, o->n_sets * sizeof *l->sets);
+		l->sets[o->n_sets++] = "exception-policy=ignore";
+		o->sets = l->sets;
+	}
+	return r;
+}
+
+static void make_log_folder(struct live *l, struct runtime_options *o)
+{
+	if (o->log_dir || o->config)
+		return;
+	l->log_dir = xstrdup("/var/log/sluice");
+	(void)mkdir(l->log_dir, 0750);
+	o->log_dir = l->log_dir;
+}
+
+static int dry_run(struct live *l, struct error *error)
+{
+	int r = gateway_plan(&l->plan, &l->settings, l->n_workers, error);
+	if (r == 0)
+		r = gateway_load(&l->plan, GATEWAY_TEXT, error);
+	if (r < 0)
+		return r;
+	run_print_plan(l);
+	if (!l->plan.looked || !l->settings.own_table)
+		return 0;
+	r = gateway_load(&l->plan, GATEWAY_CHECK, error);
+	if (r == 0)
+		puts("\nThe kernel would take it. Nothing was changed.");
+	return r;
+}
+
+static int start(struct live *l, struct error *error)
+{
+	int r = l->settings.own_table ? gateway_plan(&l->plan, &l->settings, l->n_workers, error) : 0;
+	if (r == 0)
+		r = make_workers(l, error);
+	if (r == 0)
+		r = open_captures(l, error);
+	if (r == 0)
+		r = start_threads(l, error);
+	if (r == 0 && l->settings.own_table)
+		r = load_table(l, error);
+	return r;
+}
+
+static int run_with(struct live *l, struct error *error)
+{
+	sigset_t signals;
+	struct runtime_options o = l->options->runtime;
+	int r = read_settings(l, &o, error);
+	if (r < 0)
+		return r;
+	/* anew, from the tree that lives as long as the run: interface names point into it */
+	make_log_folder(l, &o);
+	list_interfaces(l);
+	o.interfaces = l->interfaces;
+	o.n_interfaces = l->n_interfaces;
+	if (getrandom(&o.seed, sizeof o.seed, 0) != sizeof o.seed)
+		o.seed = (uint64_t)clock_real();
+	o.no_output = o.no_detection = l->options->dry_run;
+	r = runtime_init(&l->runtime, &o, error);
+	if (r == 0)
+		r = gateway_settings_read(&l->settings, l->runtime.conf, error);
+	if (r == 0)
+		r = count_workers(l, error);
+	if (r < 0)
+		return r;
+	if (l->options->dry_run)
+		return dry_run(l, error);
+	if (!l->runtime.engine) {
+		run_print_no_rules(&o);
+		return error_set(error, ENOENT, "no rule was loaded");
+	}
+	block_signals(&signals);
+	r = start(l, error);
+	if (r == 0) {
+		l->since = clock_real();
+		run_print_ready(l);
+		wait_for_end(l, &signals);
+		notify_manager("STOPPING=1");
+	}
+	stop(l);
+	if (r == 0) {
+		run_write_stats(l, clock_real());
+		run_print_end(l);
+	}
+	return r;
+}
+
+int run_live(const struct run_options *o)
+{
+	struct live *l = xcalloc(1, sizeof *l);
+	struct error error = {0};
+	l->options = o;
+	for (int i = 0; i < GATEWAY_MAX_WORKERS; i++)
+		l->worker[i].reject = (struct reject){.fd4 = -1, .fd6 = -1};
+	int r = run_with(l, &error);
+	if (r < 0)
+		fprintf(stderr, "sluice: %s\n", error.text);
+	bool ended_early = false;
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		ended_early |= *l->worker[i].error.text != '\0';
+		if (*l->worker[i].error.text)
+			fprintf(stderr, "sluice: %s\n", l->worker[i].error.text);
+	}
+	int failed = release(l);
+	free(l);
+	return r < 0 || failed || ended_early;
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The live side: rules compiled → queues bound → table loaded in one transaction → READY; and back: table away → queues
+ * drained → workers finished. Whatever fails on the way up, nothing half-installed is left.
+ */
+#pragma once
+
+#include "capture/nfqueue.h"
+#include "daemon/worker.h"
+#include "gateway/gateway.h"
+#include "gateway/reject.h"
+
+#include <pthread.h>
+
+struct run_options {
+	struct runtime_options runtime; /* sets hold gateway.* already */
+	bool dry_run;
+};
+
+/* Exit status: 0 it ran and ended well, 1 not. Prints. */
+int run_live(const struct run_options *o);
+
+/* ---- between the files run*.c ---- */
+
+struct live_worker {
+	struct worker *worker;
+	struct capture *capture;
+	struct reject reject;
+	struct live *live;
+	pthread_t thread;
+	bool started;
+	struct error error; /* why it ended early; empty: it did not */
+};
+
+struct live {
+	const struct run_options *options;
+	struct gateway_settings settings;
+	struct gateway_plan plan;
+	struct runtime runtime;
+	struct state state;
+	unsigned n_workers;
+	struct live_worker worker[GATEWAY_MAX_WORKERS];
+	bool loaded;            /* our table is in the kernel */
+	bool stopping;          /* atomic: workers drain and end */
+	char *log_dir;
+	const char **sets;      /* what the runtime's options point to, when they had to be added to */
+	const char **interfaces; size_t n_interfaces;
+	uint16_t interface_of[NFQUEUE_MAX_IFINDEX];
+	usec_t since;
+};
+
+/* run_report.c: what a person reads */
+void run_print_plan(const struct live *l);                 /* --dry-run */
+void run_print_ready(const struct live *l);
+void run_print_end(const struct live *l);
+void run_print_no_rules(const struct runtime_options *o);
+void run_write_stats(struct live *l, usec_t now);          /* the "stats" record, of all workers together */
+
+/* notify.c: tells systemd, if it started us (sd_notify(3)); several lines are allowed */
+void notify_manager(const char *text);
