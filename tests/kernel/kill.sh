@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kill -9: with when-down bypass traffic passes, with drop it stops; the next start replaces the dead run's table.
+. "$(dirname "$0")/common.sh"
+echo hello >"$tmp/page"
+server serve "$tmp/page"
+rules='drop http any any -> any any (msg:"attack"; http.uri; content:"/evil"; sid:1;)'
+stopped() { client get "$1" /page; [ $? = 2 ]; }
+die() {
+	kill -9 "$sluice_pid"
+	wait "$sluice_pid" 2>/dev/null
+	sluice_pid=
+}
+start <<<"$rules" || exit
+check "bypass: traffic passes while sluice lives" client get $V4 /page
+die
+check "bypass: the table of the dead run is still there" has_table
+check "bypass: IPv4 passes after kill -9" client get $V4 /page
+check "bypass: IPv6 passes after kill -9" client get $V6 /page
+start --when-down drop <<<"$rules" || exit
+check "the next start replaces the dead run's table" grep -q 'is replaced' "$tmp/run.txt"
+check "drop: traffic passes while sluice lives" client get $V4 /page
+die
+check "drop: IPv4 stops after kill -9" stopped $V4
+check "drop: IPv6 stops after kill -9" stopped $V6
+start <<<"$rules" || exit
+check "and passes again with the next start" client get $V6 /page
+check "sluice ends with status 0" stop
+check "no table is left" fails has_table

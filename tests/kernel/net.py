@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Client and server of the kernel tests.
+
+serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 echoes
+get ADDRESS PATH            fetches; prints the body's sha256; exit 1 refused or reset, 2 no answer in time
+udp ADDRESS TEXT            sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
+"""
+import hashlib, http.server, socket, socketserver, sys, threading
+
+LIMIT = 3.0
+
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    daemon_threads = True
+
+
+def serve(path):
+    body = open(path, "rb").read()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            print("request", self.path, flush=True)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+        def handle_one_request(self):
+            try:
+                super().handle_one_request()
+            except ConnectionError:
+                print("reset", flush=True)
+                self.close_connection = True
+
+    def echo():
+        s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        s.bind(("::", 5353))
+        while True:
+            data, peer = s.recvfrom(65536)
+            s.sendto(data, peer)
+
+    threading.Thread(target=echo, daemon=True).start()
+    server = Server(("::", 80), Handler)
+    print("listening", flush=True)
+    server.serve_forever()
+
+
+def get(address, path):
+    with socket.create_connection((address, 80), LIMIT) as s:
+        s.settimeout(LIMIT)
+        s.sendall(f"GET {path} HTTP/1.1\r\nHost: lab\r\nUser-Agent: kernel-test\r\nConnection: close\r\n\r\n".encode())
+        data = b""
+        while chunk := s.recv(1 << 16):
+            data += chunk
+    print(hashlib.sha256(data.split(b"\r\n\r\n", 1)[1]).hexdigest())
+
+
+def udp(address, text):
+    s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(LIMIT)
+    s.connect((address, 5353))
+    s.send(text.encode())
+    print(s.recv(65536).decode())
+
+
+try:
+    {"serve": serve, "get": get, "udp": udp}[sys.argv[1]](*sys.argv[2:])
+except TimeoutError:
+    print("no answer")
+    sys.exit(2)
+except (ConnectionError, OSError) as e:
+    print(e)
+    sys.exit(1)
