@@ -28,6 +28,7 @@ struct decoder {
 	uint64_t *event_counts;  /* EVENT_N_ of them */
 	struct packet packet[DECODE_MAX_PACKETS];
 	unsigned n_packets;
+	struct packet *first, *last; /* the list being made */
 };
 
 void decoder_init(struct decoder *d, const struct decode_settings *settings, struct counters *counters, uint64_t *event_counts);

@@ -175,6 +175,7 @@ struct packet {
 	struct packet *inner; /* of an outer one: the last of its inner ones */
 	enum tunnel tunnel;
 	uint8_t recursion;    /* 0: as on the wire */
+	uint8_t n_layers;     /* headers decoded so far, those of its outer packets included */
 	enum packet_source source;
 
 	uint8_t n_events;
