@@ -105,7 +105,7 @@ struct program *builder_program(struct builder *b)
 struct program_step *builder_step(struct builder *b, enum step_kind kind)
 {
 	struct program_step *st = or_exit(program_add(builder_program(b), b->ctx->arena, kind));
-	st->keyword = b->option ? b->option->name : NULL;
+	st->keyword = b->keyword ? b->keyword->name : NULL; /* options do not outlive compiling */
 	b->last_in = b->buffer == BUFFER_BASE64 ? NULL : b->inspection;
 	return st;
 }

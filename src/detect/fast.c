@@ -54,7 +54,7 @@ static void take(struct signature *s, const struct inspection *in, const struct 
 	s->fast.transforms = in->transforms;
 	s->fast.direction = in->direction;
 	s->fast.offset = st->flags & STEP_OFFSET && st->content.offset.var < 0 ? (uint16_t)st->content.offset.value : 0;
-	s->fast.depth = st->flags & STEP_DEPTH && st->content.depth.var < 0 ? (uint16_t)(s->fast.offset + st->content.depth.value) : 0;
+	s->fast.depth = st->flags & (STEP_DEPTH | STEP_STARTSWITH) && st->content.depth.var < 0 ? (uint16_t)(s->fast.offset + st->content.depth.value) : 0;
 	if (st->flags & STEP_FAST_CHOP || st->content.offset.var >= 0)
 		s->fast.offset = s->fast.depth = 0;
 	s->fast.only = st->flags & STEP_FAST_ONLY;

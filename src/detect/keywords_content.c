@@ -197,10 +197,8 @@ SETUP(startswith)
 	struct program_step *st = modified(b, o, STEP_STARTSWITH, error);
 	if (!st)
 		return -EINVAL;
-	int rc = mixed(st, error);
-	st->flags |= STEP_DEPTH;
 	st->content.depth.value = (int64_t)st->content.pattern.len;
-	return rc;
+	return mixed(st, error);
 }
 
 SETUP(endswith)
@@ -289,7 +287,7 @@ SETUP(urilen)
 	if (!in->program)
 		in->program = program_new(b->ctx->arena);
 	struct program_step *st = program_add(in->program, b->ctx->arena, STEP_BSIZE);
-	st->keyword = o->name;
+	st->keyword = "urilen";
 	return number_parse(field[0], 16, NULL, &st->size, error);
 }
 

@@ -76,7 +76,7 @@ SETUP(priority)
 SETUP(classtype)
 {
 	const struct rule_class *c = b->ctx->lists ? rule_class_find(b->ctx->lists, o->value) : NULL;
-	b->sig->class_name = o->value;
+	b->sig->class_name = builder_copy(b, o->value, strlen(o->value));
 	if (!c) {
 		if (b->ctx->lists)
 			builder_find(b, FINDING_WARNING, "unknown-classtype", "the class “%s” is not in the classification file", o->value);

@@ -125,8 +125,6 @@ SETUP(xbits)
 		struct step_number v = {0, -1};
 		if (strncmp(f[3], "expire ", 7) != 0 || builder_number(b, f[3] + 7, 1, UINT32_MAX, &v, error) || v.var >= 0)
 			return error_set(error, EINVAL, "“%s” is no expire N", f[3]);
-		if (x.command != BIT_SET && x.command != BIT_TOGGLE && x.command != BIT_UNSET)
-			return error_set(error, EINVAL, "a question does not expire");
 		x.expire = (uint32_t)v.value;
 	}
 	x.kind = x.track == BITS_PAIR ? SHARED_XBIT_PAIR : SHARED_HOSTBIT;

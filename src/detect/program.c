@@ -92,7 +92,7 @@ static bool content_window(const struct program_walk *w, const struct program_st
 		*hi = st->flags & STEP_WITHIN ? *lo + program_number(w, c->within) : w->len;
 	} else {
 		*lo = program_number(w, c->offset) - w->base;
-		*hi = st->flags & STEP_DEPTH ? *lo + program_number(w, c->depth) : w->len;
+		*hi = st->flags & (STEP_DEPTH | STEP_STARTSWITH) ? *lo + program_number(w, c->depth) : w->len;
 	}
 	if (*lo < 0)
 		*lo = 0;

@@ -146,7 +146,7 @@ struct transform_chain;
 const char *transform_chain_name(const struct transform_chain *c);
 /* The result is valid until the next run on this scratch. False: the transform fails, the buffer counts as absent. */
 bool transform_run(struct detect_scratch *s, const struct transform_chain *c, struct bytes in, struct bytes *out);
-void transform_chain_release(const struct transform_chain *c); /* expressions; the rest lies in the arena */
+void transform_chains_release(struct transform_chain *list); /* all of a compile context's: expressions; the rest lies in its arena */
 
 /* private to program*.c */
 enum outcome { OUTCOME_NO, OUTCOME_YES, OUTCOME_STOP /* no, and looking for other occurrences is in vain */ };

@@ -51,11 +51,15 @@ bool transform_run(struct detect_scratch *s, const struct transform_chain *c, st
 	return true;
 }
 
-void transform_chain_release(const struct transform_chain *c)
+/* A chain's first steps are another chain's: each owns the expression of its last. */
+void transform_chains_release(struct transform_chain *list)
 {
-	for (unsigned i = 0; c && i < c->n; i++)
-		if (c->step[i].code)
-			regex_free(c->step[i].code);
+	for (struct transform_chain *c = list; c; c = c->next) {
+		struct transform *last = &c->step[c->n - 1];
+		if (last->code)
+			regex_free(last->code);
+		last->code = NULL;
+	}
 }
 
 /* Appends to the chosen buffer's chain; a chain that is there already is used again. */
