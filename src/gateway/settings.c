@@ -61,7 +61,7 @@ static int read_hooks(struct gateway_settings *s, struct conf *conf, struct erro
 		return gateway_hooks_parse(node->value, &s->hooks, error);
 	unsigned all = 0;
 	for (struct conf *c = node->first; c; c = c->next) {
-		unsigned one;
+		unsigned one = 0;
 		c->used = true;
 		int r = gateway_hooks_parse(c->value ? c->value : "", &one, error);
 		if (r < 0)

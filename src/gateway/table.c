@@ -445,7 +445,7 @@ static void write_all(struct writer *w)
 int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct error *error)
 {
 	struct nft n = {0};
-	struct nft_batch batch;
+	struct nft_batch batch = {0};
 	struct writer w = {.plan = p, .text = &p->text, .batch = mode == GATEWAY_TEXT ? NULL : &batch};
 	buffer_clear(&p->text);
 	if (mode == GATEWAY_TEXT) {
