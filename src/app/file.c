@@ -58,7 +58,7 @@ int file_append(struct app_flow *a, struct file *f, struct bytes data)
 		sha1_update(&d->sha1, data.len, data.data);
 	if (d && d->want_sha256)
 		sha256_update(&d->sha256, data.len, data.data);
-	return 0;
+	return f->keep ? slide_add(&f->content, data, &a->worker->memuse) : 0;
 }
 
 void file_gap(struct file *f, uint64_t len)

@@ -20,6 +20,7 @@ struct file {
 	uint64_t start, end;      /* of a range, when has_range */
 	bool has_range;
 	uint32_t sid_count;       /* of filestore rules: spare */
+	bool keep;                /* content is kept; else it lies with the protocol */
 	struct slide content;
 	uint64_t inspected;       /* bytes that file.data rules have seen */
 	void *digests;            /* private: running md5, sha1, sha256 */

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What libhtp says in words or flags becomes events. */
+#include "app/http/http.h"
+
+enum { MAX_LOGS = 128 };
+
+const char *const http_event_names[] = {
+#define EVENT(id, name) name,
+#include "app/http/events.def"
+#undef EVENT
+	NULL,
+};
+
+#define E(id) HTTP_EVENT_##id
+
+/* How libhtp's messages begin; it gives them no numbers. */
+static const struct {
+	const char *begins;
+	uint8_t event;
+} messages[] = {
+	{"Request field invalid: colon missing", E(REQUEST_FIELD_MISSING_COLON)},
+	{"Request field invalid", E(REQUEST_HEADER_INVALID)},
+	{"Request header name is not a token", E(REQUEST_HEADER_INVALID)},
+	{"Response field invalid: missing colon", E(RESPONSE_FIELD_MISSING_COLON)},
+	{"Response field invalid", E(RESPONSE_HEADER_INVALID)},
+	{"Response header name is not a token", E(RESPONSE_HEADER_INVALID)},
+	{"Response header value contains null", E(RESPONSE_HEADER_INVALID)},
+	{"Request chunk encoding: Invalid chunk length", E(INVALID_REQUEST_CHUNK_LEN)},
+	{"Response chunk encoding: Invalid chunk length", E(INVALID_RESPONSE_CHUNK_LEN)},
+	{"Invalid C-L field in response", E(INVALID_CONTENT_LENGTH_FIELD_IN_RESPONSE)},
+	{"Already seen 100-Continue", E(CONTINUE_ALREADY_SEEN)},
+	{"Unable to match response to request", E(UNABLE_TO_MATCH_RESPONSE_TO_REQUEST)},
+	{"Request buffer over the limit", E(REQUEST_FIELD_TOO_LONG)},
+	{"Request field length exceeds", E(REQUEST_FIELD_TOO_LONG)},
+	{"Response the buffer limit", E(RESPONSE_FIELD_TOO_LONG)},
+	{"Response field length exceeds", E(RESPONSE_FIELD_TOO_LONG)},
+	{"Invalid request field folding", E(INVALID_REQUEST_FIELD_FOLDING)},
+	{"Invalid response field folding", E(INVALID_RESPONSE_FIELD_FOLDING)},
+	{"Request line: leading whitespace", E(REQUEST_LINE_LEADING_WHITESPACE)},
+	{"Request line: non-compliant delimiter between Method", E(METHOD_DELIM_NON_COMPLIANT)},
+	{"Request line: URI contains non-compliant delimiter", E(URI_DELIM_NON_COMPLIANT)},
+	{"Request line: unknown method", E(REQUEST_LINE_INVALID)},
+	{"Request line: missing protocol", E(REQUEST_LINE_MISSING_PROTOCOL)},
+	{"Request line incomplete", E(REQUEST_LINE_INCOMPLETE)},
+	{"Unexpected request body", E(REQUEST_BODY_UNEXPECTED)},
+	{"Unexpected response body", E(RESPONSE_BODY_UNEXPECTED)},
+	{"Unexpected Response body", E(RESPONSE_BODY_UNEXPECTED)},
+	{"Ambiguous request C-L value", E(DUPLICATE_CONTENT_LENGTH_FIELD_IN_REQUEST)},
+	{"Ambiguous response C-L value", E(DUPLICATE_CONTENT_LENGTH_FIELD_IN_RESPONSE)},
+	{"Too many request headers", E(REQUEST_TOO_MANY_HEADERS)},
+	{"Too many response headers", E(RESPONSE_TOO_MANY_HEADERS)},
+	{"Transfer-encoding has abnormal chunked value", E(RESPONSE_ABNORMAL_TRANSFER_ENCODING)},
+	{"Chunked transfer-encoding on HTTP/0.9", E(RESPONSE_CHUNKED_OLD_PROTO)},
+	{"C-T multipart/byteranges", E(RESPONSE_MULTIPART_BYTERANGES)},
+	{"Invalid response line: invalid protocol", E(RESPONSE_INVALID_PROTOCOL)},
+	{"Invalid response line: invalid response status", E(RESPONSE_INVALID_STATUS)},
+};
+
+static int event_of(const htp_log_t *log)
+{
+	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
+		if (strncmp(log->msg, messages[i].begins, strlen(messages[i].begins)) == 0)
+			return messages[i].event;
+	return log->level == HTP_LOG_ERROR ? E(UNKNOWN_ERROR) : -1;
+}
+
+void http_log_event(struct http_tx *t, const htp_log_t *log, int direction)
+{
+	if (!log->msg)
+		return;
+	if (++t->n_logs == MAX_LOGS)
+		http_event(t, E(TOO_MANY_WARNINGS));
+	if (strcmp(log->msg, "Repetition for header") == 0) {
+		http_event(t, direction == TO_SERVER ? E(REQUEST_HEADER_REPETITION) : E(RESPONSE_HEADER_REPETITION));
+		return;
+	}
+	int event = event_of(log);
+	if (event >= 0)
+		http_event(t, (enum http_event)event);
+}
+
+static const struct {
+	uint64_t flag;
+	uint8_t event;
+} flags[] = {
+	{HTP_REQUEST_INVALID_T_E, E(INVALID_TRANSFER_ENCODING_VALUE_IN_REQUEST)},
+	{HTP_REQUEST_INVALID_C_L, E(INVALID_CONTENT_LENGTH_FIELD_IN_REQUEST)},
+	{HTP_HOST_MISSING, E(MISSING_HOST_HEADER)},
+	{HTP_HOST_AMBIGUOUS, E(HOST_HEADER_AMBIGUOUS)},
+	{HTP_HOSTU_INVALID, E(REQUEST_URI_HOST_INVALID)},
+	{HTP_HOSTH_INVALID, E(REQUEST_HEADER_HOST_INVALID)},
+};
+
+void http_request_headers_events(struct http_tx *t)
+{
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (t->htp->flags & flags[i].flag)
+			http_event(t, (enum http_event)flags[i].event);
+	if (t->htp->request_auth_type == HTP_AUTH_UNRECOGNIZED)
+		http_event(t, E(REQUEST_AUTH_UNRECOGNIZED));
+	int port = t->htp->request_port_number;
+	if (port > 0 && port != t->flow->flow->key.dport)
+		http_event(t, E(REQUEST_SERVER_PORT_TCP_PORT_MISMATCH));
+}

@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* libhtp's callbacks, and the way of bytes into it. */
+#include "app/http/http.h"
+
+#include <stdlib.h>
+
+static struct http_state *state_of(const htp_tx_t *tx)
+{
+	return htp_connp_get_user_data(tx->connp);
+}
+
+static struct http_tx *tx_of(const htp_tx_t *tx)
+{
+	return tx ? htp_tx_get_user_data(tx) : NULL;
+}
+
+/* libhtp's flag, not an allocation, says that ours could not be made: max-tx, or no memory. */
+static struct http_tx *tx_make(htp_tx_t *htp)
+{
+	struct http_state *s = state_of(htp);
+	struct http_tx *t = (struct http_tx *)app_tx_new(s->flow, sizeof *t, s->now);
+	if (!t)
+		return NULL;
+	t->htp = htp;
+	t->flow = s->flow;
+	t->config = s->config;
+	htp_tx_set_user_data(htp, t);
+	return t;
+}
+
+static int on_request_start(htp_tx_t *htp)
+{
+	return tx_of(htp) || tx_make(htp) ? HTP_OK : HTP_ERROR;
+}
+
+static int on_uri_normalize(htp_tx_t *htp)
+{
+	if (tx_of(htp))
+		http_uri_normalize(tx_of(htp));
+	return HTP_OK;
+}
+
+static int on_request_line(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (t)
+		app_tx_advance(&t->tx, TO_SERVER, HTTP_LINE);
+	return HTP_OK;
+}
+
+static int header_data(htp_tx_data_t *d, int direction)
+{
+	struct http_tx *t = tx_of(d->tx);
+	if (t && d->data)
+		buffer_add(&t->raw_headers[direction], d->data, d->len);
+	return HTP_OK;
+}
+
+static int on_request_header_data(htp_tx_data_t *d)
+{
+	return header_data(d, TO_SERVER);
+}
+
+static int on_response_header_data(htp_tx_data_t *d)
+{
+	return header_data(d, TO_CLIENT);
+}
+
+static int on_request_headers(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (!t)
+		return HTP_OK;
+	http_request_headers_events(t);
+	app_tx_advance(&t->tx, TO_SERVER, HTTP_HEADERS);
+	t->flow->reset_raw[TO_SERVER] = true;
+	return HTP_OK;
+}
+
+static int body_data(htp_tx_data_t *d, int direction)
+{
+	struct http_tx *t = tx_of(d->tx);
+	if (!t || d->len == 0)
+		return HTP_OK;
+	app_tx_advance(&t->tx, direction, HTTP_BODY);
+	http_body_data(t, direction, bytes_of(d->data, d->data ? d->len : 0), d->data ? 0 : d->len);
+	return HTP_OK;
+}
+
+static int on_request_body(htp_tx_data_t *d)
+{
+	return body_data(d, TO_SERVER);
+}
+
+static int on_response_body(htp_tx_data_t *d)
+{
+	return body_data(d, TO_CLIENT);
+}
+
+static int on_request_trailer(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (t)
+		app_tx_advance(&t->tx, TO_SERVER, HTTP_TRAILER);
+	return HTP_OK;
+}
+
+static int on_response_trailer(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (t)
+		app_tx_advance(&t->tx, TO_CLIENT, HTTP_TRAILER);
+	return HTP_OK;
+}
+
+static void complete(struct http_tx *t, int direction)
+{
+	http_body_end(t, direction, true);
+	app_tx_advance(&t->tx, direction, HTTP_COMPLETE);
+	t->flow->reset_raw[direction] = true;
+}
+
+static int on_request_complete(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (t)
+		complete(t, TO_SERVER);
+	return HTP_OK;
+}
+
+static int on_response_start(htp_tx_t *htp)
+{
+	return tx_of(htp) || tx_make(htp) ? HTP_OK : HTP_ERROR;
+}
+
+static int on_response_line(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (t)
+		app_tx_advance(&t->tx, TO_CLIENT, HTTP_LINE);
+	return HTP_OK;
+}
+
+static int on_response_headers(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (!t)
+		return HTP_OK;
+	app_tx_advance(&t->tx, TO_CLIENT, HTTP_HEADERS);
+	t->flow->reset_raw[TO_CLIENT] = true;
+	return HTP_OK;
+}
+
+/* RFC 9110 7.8 and 9.3.6: after 101 and after a successful CONNECT the connection speaks something else. */
+static void change_protocol(struct http_tx *t)
+{
+	struct bytes upgrade;
+	int status = t->htp->response_status_number;
+	if (t->htp->request_method_number == HTP_M_CONNECT && status >= 200 && status < 300) {
+		app_change_protocol(t->flow, NULL);
+	} else if (status == 101 && http_header(t, TO_CLIENT, "upgrade", &upgrade)) {
+		if (bytes_starts_nocase(upgrade, "websocket"))
+			app_change_protocol(t->flow, &app_websocket);
+		else if (bytes_starts_nocase(upgrade, "h2c"))
+			app_change_protocol(t->flow, &app_http2);
+	}
+}
+
+static int on_response_complete(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (!t)
+		return HTP_OK;
+	complete(t, TO_CLIENT);
+	change_protocol(t);
+	if (t->flow->changing)
+		complete(t, TO_SERVER);
+	return HTP_OK;
+}
+
+static int on_log(htp_log_t *log)
+{
+	struct http_state *s = htp_connp_get_user_data(log->connp);
+	struct http_tx *t = tx_of(log->tx);
+	if (!t && s)
+		t = tx_of(s->direction == TO_SERVER ? htp_connp_get_in_tx(log->connp) : htp_connp_get_out_tx(log->connp));
+	if (!t && s)
+		t = (struct http_tx *)s->flow->last;
+	if (t)
+		http_log_event(t, log, s ? s->direction : TO_SERVER);
+	return HTP_OK;
+}
+
+void http_callbacks_register(htp_cfg_t *c)
+{
+	htp_config_register_request_start(c, on_request_start);
+	htp_config_register_request_uri_normalize(c, on_uri_normalize);
+	htp_config_register_request_line(c, on_request_line);
+	htp_config_register_request_header_data(c, on_request_header_data);
+	htp_config_register_request_headers(c, on_request_headers);
+	htp_config_register_request_body_data(c, on_request_body);
+	htp_config_register_request_trailer(c, on_request_trailer);
+	htp_config_register_request_trailer_data(c, on_request_header_data);
+	htp_config_register_request_complete(c, on_request_complete);
+	htp_config_register_response_start(c, on_response_start);
+	htp_config_register_response_line(c, on_response_line);
+	htp_config_register_response_header_data(c, on_response_header_data);
+	htp_config_register_response_headers(c, on_response_headers);
+	htp_config_register_response_body_data(c, on_response_body);
+	htp_config_register_response_trailer(c, on_response_trailer);
+	htp_config_register_response_trailer_data(c, on_response_header_data);
+	htp_config_register_response_complete(c, on_response_complete);
+	htp_config_register_log(c, on_log);
+}
+
+int http_open(struct app_flow *a)
+{
+	struct http_state *s = calloc(1, sizeof *s);
+	if (!s)
+		return -1;
+	s->flow = a;
+	s->config = http_config_for(app_settings(a->worker->context, a->proto), &a->flow->key.dst);
+	s->connp = htp_connp_create(s->config->htp);
+	if (!s->connp) {
+		free(s);
+		return -1;
+	}
+	htp_connp_set_user_data(s->connp, s);
+	htp_connp_open(s->connp, NULL, a->flow->key.sport, NULL, a->flow->key.dport, NULL);
+	a->state = s;
+	return 0;
+}
+
+/* The transactions are gone already. */
+void http_close(struct app_flow *a)
+{
+	struct http_state *s = a->state;
+	if (!s)
+		return;
+	htp_connp_set_user_data(s->connp, NULL);
+	htp_connp_destroy_all(s->connp);
+	free(s);
+	a->state = NULL;
+}
+
+void http_tx_release(struct app_tx *tx)
+{
+	struct http_tx *t = (struct http_tx *)tx;
+	http_body_free(t);
+	http_multipart_free(t->multipart);
+	buffer_free(&t->raw_headers[0]);
+	buffer_free(&t->raw_headers[1]);
+	if (t->htp) {
+		htp_tx_set_user_data(t->htp, NULL);
+		htp_tx_destroy(t->htp); /* refused if it is not complete: then it goes with the connection */
+		t->htp = NULL;
+	}
+}
+
+static htp_time_t time_of(usec_t t)
+{
+	return (htp_time_t){.tv_sec = t / USEC_PER_SEC, .tv_usec = t % USEC_PER_SEC};
+}
+
+/* The end of a direction: libhtp completes what can be; the rest is cut short. */
+static enum app_result parse_end(struct app_flow *a, struct http_state *s, int direction, const htp_time_t *now)
+{
+	if (direction == TO_SERVER)
+		htp_connp_req_close(s->connp, now);
+	else
+		htp_connp_close(s->connp, now);
+	for (struct app_tx *tx = a->first; tx; tx = tx->next) {
+		http_body_end((struct http_tx *)tx, direction, false);
+		app_tx_advance(tx, direction, HTTP_COMPLETE);
+	}
+	return APP_OK;
+}
+
+static enum app_result result_of(struct http_state *s, int direction, int rc, struct app_input *in)
+{
+	if (rc == HTP_STREAM_ERROR)
+		return APP_ERROR;
+	if (rc == HTP_STREAM_DATA_OTHER)
+		in->used = direction == TO_SERVER ? htp_connp_req_data_consumed(s->connp) : htp_connp_res_data_consumed(s->connp);
+	if (in->used > in->data.len)
+		in->used = in->data.len;
+	if (rc == HTP_STREAM_STOP)
+		return APP_STOP;
+	return APP_OK;
+}
+
+enum app_result http_parse(struct app_flow *a, int direction, struct app_input *in)
+{
+	struct http_state *s = a->state;
+	s->now = in->time;
+	s->direction = direction;
+	htp_time_t now = time_of(in->time);
+	enum app_result r = APP_OK;
+	size_t len = in->gap_len ? (size_t)in->gap_len : in->data.len;
+	if (len) {
+		const void *data = in->gap_len ? NULL : in->data.data;
+		int rc = direction == TO_SERVER ? htp_connp_req_data(s->connp, &now, data, len) : htp_connp_res_data(s->connp, &now, data, len);
+		r = result_of(s, direction, rc, in);
+	}
+	if (r == APP_OK && (in->eof || in->depth) && (in->gap_len || in->used == in->data.len))
+		r = parse_end(a, s, direction, &now);
+	return r;
+}
