@@ -136,7 +136,7 @@ static int make_workers(struct live *l, struct error *error)
 		if (!w->worker)
 			return error_set(error, ENOMEM, "out of memory");
 		struct error why;
-		if (reject_open(&w->reject, gateway_own_mark(&l->settings), &why) < 0)
+		if (reject_open(&w->reject, gateway_own_mark(&l->settings), &why) < 0 && i == 0)
 			log_warning("%s; rejected packets are only dropped", why.text);
 		worker_on_reject(w->worker, on_reject, w);
 	}
@@ -288,9 +288,9 @@ static int start(struct live *l, struct error *error)
 {
 	int r = l->settings.own_table ? gateway_plan(&l->plan, &l->settings, l->n_workers, error) : 0;
 	if (r == 0)
-		r = make_workers(l, error);
-	if (r == 0)
 		r = open_captures(l, error);
+	if (r == 0)
+		r = make_workers(l, error);
 	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)
