@@ -48,12 +48,11 @@ enum flow_flag {
 
 struct flow_key {
 	struct address src, dst; /* client and server */
-	uint16_t sport, dport;   /* ICMP: type of the request, type of the answer; ESP: SPI */
+	uint16_t sport, dport;   /* ICMP: type, type of its counterpart (or the code, if it has none); ESP: halves of the SPI */
 	uint8_t proto;
 	uint8_t recursion;
 	uint8_t n_vlans;
 	uint16_t vlan[PACKET_MAX_VLANS];
-	uint16_t icmp_id;
 };
 
 struct flow_side { /* one direction */
@@ -79,8 +78,10 @@ struct flow {
 	bool has_ether;
 	usec_t first, last;       /* time of the first and the latest packet */
 	usec_t expires;           /* private to the table */
+	usec_t rate_start;        /* flow.rate-tracking: the interval and what came in it */
+	uint64_t rate_bytes;
+	uint16_t wheel_slot;      /* private to the table */
 	struct flow_side side[2]; /* 0 to the server, 1 to the client */
-	struct flow *parent;      /* never followed: see parent_id */
 	uint64_t parent_id;       /* 0: none */
 	uint32_t generation;      /* detect/: rules that its groups belong to */
 	int in_interface;
@@ -103,14 +104,23 @@ extern const char *const exception_policy_names[]; /* "ignore", "drop-flow", "pa
 /* Applies a policy to a packet and its flow (may be NULL): actions, flags, drop reason. AUTO must have been resolved (ips: drop-flow, else ignore). */
 void exception_policy_apply(enum exception_policy policy, struct packet *p, struct flow *f, enum drop_reason reason);
 
+/*
+ * Reads a module's policy; `auto` and what the master switch "exception-policy" says are resolved. `of_packets`: where no flow is at hand,
+ * what is meant for a flow goes to the packet.
+ */
+int exception_policy_read(struct conf *conf, const char *key, bool ips, bool of_packets, int *out, struct error *error);
+
+enum flow_timeout { FLOW_TIMEOUT_DEFAULT, FLOW_TIMEOUT_TCP, FLOW_TIMEOUT_UDP, FLOW_TIMEOUT_ICMP, FLOW_TIMEOUT_N_ };
+
 struct flow_settings {
 	uint64_t memcap;
-	uint32_t hash_size, prealloc;
-	uint32_t timeout[5][FLOW_STATE_N_]; /* seconds: default, tcp, udp, icmp, (spare) × new, established, closed, bypassed, — */
-	uint32_t emergency_timeout[5][FLOW_STATE_N_];
+	uint32_t hash_size, prealloc, emergency_recovery;
+	uint32_t timeout[FLOW_TIMEOUT_N_][FLOW_STATE_N_]; /* seconds */
+	uint32_t emergency_timeout[FLOW_TIMEOUT_N_][FLOW_STATE_N_];
 	int memcap_policy;                  /* enum exception_policy */
 	bool vlan_use_for_tracking, recursion_use_for_tracking;
-	uint64_t elephant_bytes;            /* flow.rate-tracking … */
+	uint64_t elephant_bytes;            /* flow.rate-tracking.bytes; 0: off */
+	uint32_t elephant_seconds;
 };
 int flow_settings_read(struct flow_settings *s, struct conf *conf, bool ips, struct error *error);
 

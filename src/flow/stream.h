@@ -24,10 +24,10 @@ extern const char *const tcp_state_names[];
 
 struct stream_settings { /* stream.*; Suricata's meaning */
 	uint64_t memcap, reassembly_memcap, depth; /* depth 0: unlimited */
+	bool ips; /* packets can be dropped */
 	bool inline_mode, midstream, async_oneside, checksum_validation, drop_invalid, bypass;
-	bool reject_overlaps; /* spare */
 	uint32_t max_synack_queued, max_syn_queued;
-	uint32_t toserver_chunk_size, toclient_chunk_size; /* raw reassembly; randomised by randomize-chunk-range when on */
+	uint64_t chunk_size[2]; /* raw reassembly, to the server and to the client; randomised by randomize-chunk-range when on */
 	uint32_t randomize_chunk_range;
 	bool randomize_chunk_size;
 	bool raw;
@@ -37,44 +37,49 @@ struct stream_settings { /* stream.*; Suricata's meaning */
 	uint32_t urgent_oob_limit;
 	int urgent_oob_limit_policy;
 	bool liberal_timestamps;
+	uint32_t prealloc_sessions; /* read for the sake of old files; slabs need none */
+	bool check_overlap;
 };
 enum stream_urgent { URGENT_INLINE, URGENT_DROP, URGENT_OOB, URGENT_GAP };
 /* `ips`: auto policies become drop-flow; stream.inline auto becomes inline. */
 int stream_settings_read(struct stream_settings *s, struct conf *conf, bool ips, struct error *error);
 
-struct stream_side { /* one direction's sender; read by upper layers, written by stream.c alone */
+struct stream_side { /* one direction's sender; read by upper layers, written by stream*.c alone */
 	uint32_t isn;
-	uint32_t next_seq, last_ack;
-	uint32_t window;         /* scaled */
-	uint8_t wscale;
-	bool has_wscale, has_timestamp, sack_ok;
-	uint32_t last_ts;
-	usec_t last_ts_time;
-	uint64_t app_edge, raw_edge, log_edge; /* left edges, absolute */
-	uint64_t base;           /* offset of the first byte that is stored */
+	uint32_t origin;         /* sequence number of offset 0 */
+	uint32_t next_seq;       /* behind the newest byte (or FIN) it sent */
+	uint32_t last_ack;       /* newest acknowledgement of what it sent */
+	uint32_t window;         /* what the peer lets it send, scaled */
+	uint32_t next_win;       /* right edge of that, as far as it ever went */
+	uint32_t last_ts, last_ts_second;
+	uint64_t end;            /* offset behind what was seen without a gap (or over gaps that are final) */
+	uint64_t highest;        /* offset behind the newest byte seen */
 	uint64_t acked;          /* offset the peer's ACK covers */
-	bool fin, rst, gap, depth_reached;
-	bool no_app, no_raw;     /* parser or raw inspection wants no more */
-	bool eof_delivered;
-	bool syn_seen, closed;
-	bool app_done;           /* depth, error: set with no_app */
-	enum os_policy os;
-	struct range_set seen;   /* private */
-	struct stream_store *store; /* private: bytes */
-	uint64_t segments_end;   /* private */
+	uint64_t fin_at;         /* offset of the stream's end, when fin is set */
+	uint64_t base;           /* offset of the first byte that may be stored */
+	uint64_t app_edge, raw_edge, log_edge; /* left edges */
+	uint64_t app_offered;    /* how far the app layer has been offered bytes */
+	struct stream_store *store; /* private: bytes; NULL: none */
 	uint16_t max_regions;    /* most separate pieces the store ever had; 0 counts as 1 */
 	uint16_t mss;
-	uint32_t extra[8];       /* private */
+	uint16_t urgent_seen;    /* out-of-band bytes so far */
+	uint8_t wscale;
+	uint8_t os;              /* enum os_policy of the receiver */
+	bool has_wscale : 1, has_timestamp : 1, sack_ok : 1, ts_started : 1;
+	bool syn_seen : 1, fin : 1, rst : 1;
+	bool gap : 1, depth_reached : 1, depth_offered : 1;
+	bool no_app : 1, no_raw : 1; /* parser or raw inspection wants no more */
+	bool raw_trigger : 1;    /* raw inspection is to look at once */
+	bool live : 1;           /* private: its newest bytes lie in the packet at hand */
+	bool eof_offered : 1, eof_delivered : 1, raw_eof_delivered : 1;
 };
 
 struct tcp_session {
-	uint8_t state; /* enum tcp_state */
+	uint8_t state, state_before; /* enum tcp_state; state_before: what an RST ended */
+	bool midstream : 1, midstream_synack : 1, async : 1, fast_open : 1, four_way : 1, confirmed : 1, bypassed : 1;
 	struct stream_side side[2]; /* 0: sent by the client (to the server), 1: by the server */
-	bool midstream, async, broken, bypassed;
-	uint8_t flags;
-	struct syn_ack_queue *queue; /* private: 3WHS with differing SYN/ACKs */
+	struct syn_queue *queue;    /* private: differing SYNs or SYN/ACKs of a handshake */
 	uint32_t reassembly_depth[2]; /* per-direction override of the protocol, 0: the setting */
-	uint32_t extra[8];
 };
 
 struct stream_engine;
@@ -90,7 +95,10 @@ enum stream_result {
 	STREAM_DROP = 8,           /* inline: the packet is invalid and drop_invalid is set, or the policy says so; packet_drop was called */
 };
 
-/* Runs the state machine and takes the payload in. Events go to the packet. p->flow is set and TCP. */
+/*
+ * Runs the state machine and takes the payload in. Events go to the packet. p->flow is set and TCP. Inline, the payload is used where it lies:
+ * call stream_prune for the flow while the packet is still there, or its bytes count as lost.
+ */
 unsigned stream_packet(struct stream_engine *e, struct packet *p);
 
 enum stream_chunk_flag { STREAM_START = 1, STREAM_EOF = 2, STREAM_GAP = 4, STREAM_DEPTH = 8 };
@@ -125,6 +133,14 @@ void stream_raw_trigger(struct flow *f, int direction);
 
 /* Payload that an alert shows: stored bytes right of `log_edge`, at most max. Copies, gaps as "[N bytes missing]". */
 size_t stream_payload(struct flow *f, int direction, uint8_t *out, size_t max);
+
+/* How far a direction may be seen: inline all that came without a gap, else what the peer has acknowledged. */
+uint64_t stream_visible(const struct stream_engine *e, const struct tcp_session *s, int direction, bool flush);
+
+/* The segment size of a direction's sender: its SYN's, less options; 0: unknown. */
+uint16_t stream_mss(const struct flow *f, int direction);
+/* Turns the sides; flow_swap calls it. */
+void stream_swap(struct tcp_session *s);
 
 /* Lets go of what lies left of all edges. Called after output. */
 void stream_prune(struct stream_engine *e, struct flow *f);
