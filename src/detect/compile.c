@@ -140,7 +140,7 @@ static int option_row(struct builder *b, const struct rule_option *o, struct err
 	if (k->flags & KEYWORD_NO_VALUE && o->value)
 		return error_set(error, EINVAL, "%s takes no value", o->name);
 	if (!(k->flags & (KEYWORD_NO_VALUE | KEYWORD_OPTIONAL_VALUE)) && (!o->value || !*o->value))
-		return error_set(error, EINVAL, "%s needs a value", o->name);
+		return error_set(error, EINVAL, "invalid formatting or malformed option to %s keyword: a value is missing", o->name);
 	if (k->flags & KEYWORD_ONCE && was_before(b, o))
 		return error_set(error, EINVAL, "%s is there already", o->name);
 	if (k->flags & KEYWORD_PACKET)
@@ -156,6 +156,14 @@ static bool is_app_keyword(const char *name)
 	return false;
 }
 
+static bool is_for(const struct builder *b, const char *protocol)
+{
+	for (unsigned i = 0; i < b->sig->n_app; i++)
+		if (strncmp(b->sig->app[i]->name, protocol, strlen(protocol)) == 0 || (strcmp(protocol, "dcerpc") == 0 && strcmp(b->sig->app[i]->name, "smb") == 0))
+			return true;
+	return false;
+}
+
 static int option_compile(struct builder *b, const struct rule_option *o, struct error *error)
 {
 	b->option = o;
@@ -164,8 +172,12 @@ static int option_compile(struct builder *b, const struct rule_option *o, struct
 		return option_row(b, o, error);
 	if (is_app_keyword(o->name))
 		return setup_app_keyword(b, o, error);
-	if (keyword_known_elsewhere(o->name))
+	if (keyword_known_elsewhere(o->name)) {
+		const char *protocol = keyword_protocol(o->name);
+		if (protocol && b->sig->n_app && !is_for(b, protocol))
+			return error_set(error, EINVAL, "%s belongs to %s, the rule is about %s", o->name, protocol, b->rule->protocol);
 		return error_set(error, ENOTSUP, "%s is not evaluated", o->name);
+	}
 	error_set(error, EINVAL, "%s is not known", o->name);
 	return -ENOENT;
 }
@@ -310,7 +322,7 @@ static int checks_finish(struct builder *b, struct error *error)
 		return error_set(error, EINVAL, "a rule about single packets of TCP cannot look at an application protocol");
 	if (s->is_arp && (payload || tx))
 		return error_set(error, ENOTSUP, "conditions on the bytes of ARP are not evaluated");
-	return 0;
+	return contents_check(b, error);
 }
 
 static int whole_finish(struct builder *b, struct error *error)

@@ -37,7 +37,7 @@ struct builder { /* of one signature */
 	const char *var[DETECT_MAX_VARS];
 	unsigned n_vars;
 	const struct rule_option *fast;   /* where fast_pattern was written */
-	bool has_flow, has_urilen;
+	const struct number_test *dsize;  /* of the rule; NULL: none */
 	struct metadata_item *metadata;   /* private to keywords_meta.c */
 	struct reference_item *references;
 };
@@ -55,6 +55,7 @@ const struct keyword *keyword_find(const char *name); /* by name or alias; NULL:
 /* True for the names that Suricata knows and sluice does not evaluate (a list, for "unsupported" instead of "unknown"). */
 bool keyword_known_elsewhere(const char *name);
 bool protocol_known_elsewhere(const char *name);
+const char *keyword_protocol(const char *name); /* that such a keyword belongs to; NULL: not of one protocol */
 
 /* For setups (compile.c). All memory is the engine's arena. */
 void *builder_alloc(struct builder *b, size_t n);
@@ -122,6 +123,10 @@ SETUP(transform); SETUP(xor); SETUP(from_base64); SETUP(inflate); SETUP(subslice
 /* datasets.c */
 SETUP(dataset); SETUP(datarep);
 
+/* What only all contents together can tell wrong (check.c); -EINVAL. */
+int contents_check(struct builder *b, struct error *error);
+/* What a transform makes impossible for a content behind it (transforms.c): words, or NULL. */
+const char *transform_forbids(const struct transform_chain *c, const struct program_step *st);
 /* Ends of signatures (keywords_meta.c): metadata and references as JSON. */
 void signature_texts_finish(struct builder *b);
 /* The manual's choice of the content that a prefilter looks for (fast.c); fills sig->fast. */

@@ -61,7 +61,7 @@ static int content_add(struct builder *b, const struct rule_option *o, struct er
 	struct bytes pattern;
 	const char *text = builder_quoted(b, o->value, &negated);
 	if (!text)
-		return error_set(error, EINVAL, "the content must stand between quotation marks");
+		return error_set(error, EINVAL, "invalid formatting to %s keyword: the value must stand between double quotes", o->name);
 	int rc = pattern_parse(b, text, &pattern, error);
 	if (rc)
 		return rc;
@@ -301,9 +301,13 @@ SETUP(dsize)
 {
 	struct number_test *n = builder_alloc(b, sizeof *n);
 	int rc = number_parse(o->value, 16, NULL, n, error);
-	if (rc == 0)
-		builder_test(b, dsize_holds)->data = n;
-	return rc;
+	if (rc)
+		return rc;
+	if (b->dsize)
+		return error_set(error, EINVAL, "the rule has a dsize already");
+	builder_test(b, dsize_holds)->data = n;
+	b->dsize = n;
+	return 0;
 }
 
 SETUP(absent)

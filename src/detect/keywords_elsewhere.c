@@ -72,3 +72,16 @@ bool protocol_known_elsewhere(const char *name)
 {
 	return bsearch(name, protocols, sizeof protocols / sizeof protocols[0], sizeof protocols[0], compare);
 }
+
+const char *keyword_protocol(const char *name)
+{
+	static const struct { const char *prefix, *protocol; } owners[] = {
+		{"dce", "dcerpc"}, {"smb", "smb"}, {"nfs", "nfs"}, {"ssh", "ssh"}, {"krb5", "krb5"}, {"sip", "sip"}, {"rfb", "rfb"}, {"mqtt", "mqtt"}, {"ike.", "ike"},
+		{"snmp", "snmp"}, {"dnp3", "dnp3"}, {"enip", "enip"}, {"ldap", "ldap"}, {"quic", "quic"}, {"websocket", "websocket"}, {"modbus", "modbus"},
+		{"dhcp", "dhcp"}, {"ntp.", "ntp"}, {"pgsql", "pgsql"}, {"mdns", "mdns"}, {"smtp", "smtp"}, {"email", "smtp"},
+	};
+	for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++)
+		if (strncmp(owners[i].prefix, name, strlen(owners[i].prefix)) == 0)
+			return owners[i].protocol;
+	return NULL;
+}

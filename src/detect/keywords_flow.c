@@ -33,7 +33,6 @@ SETUP(flow)
 		seen |= flow_words[i].flag;
 	}
 	b->sig->flags |= seen;
-	b->has_flow = true;
 	return 0;
 }
 

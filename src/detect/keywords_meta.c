@@ -21,7 +21,7 @@ SETUP(msg)
 	bool negated;
 	char *text = builder_quoted(b, o->value, &negated), *to = text;
 	if (!text || negated)
-		return error_set(error, EINVAL, "the message must stand between quotation marks");
+		return error_set(error, EINVAL, "invalid formatting to %s keyword: the value must stand between double quotes", o->name);
 	for (const char *s = text; *s; s++) {
 		if (*s == '\\' && s[1] && strchr("\":;\\", s[1]))
 			s++;

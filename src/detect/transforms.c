@@ -227,6 +227,42 @@ SETUP(transform)
 	return error_set(error, ENOTSUP, "%s is not evaluated", o->name);
 }
 
+static bool holds_byte(struct bytes p, int (*is)(int))
+{
+	for (size_t i = 0; i < p.len; i++)
+		if (is(p.data[i]))
+			return true;
+	return false;
+}
+
+static bool holds_two_spaces(struct bytes p)
+{
+	for (size_t i = 1; i < p.len; i++)
+		if (isspace(p.data[i - 1]) && isspace(p.data[i]))
+			return true;
+	return false;
+}
+
+/* The last step decides what the bytes can be. */
+const char *transform_forbids(const struct transform_chain *c, const struct program_step *st)
+{
+	if (!c || c->n == 0 || st->kind != STEP_CONTENT || st->flags & STEP_NEGATED)
+		return NULL;
+	const struct transform *last = &c->step[c->n - 1];
+	struct bytes p = st->content.pattern;
+	if (last->run == run_upper && !(st->flags & STEP_NOCASE) && holds_byte(p, islower))
+		return "behind to_uppercase there are no lower-case letters";
+	if (last->run == run_lower && !(st->flags & STEP_NOCASE) && holds_byte(p, isupper))
+		return "behind to_lowercase there are no upper-case letters";
+	if (last->run == run_strip && holds_byte(p, isspace))
+		return "behind strip_whitespace there are no blanks";
+	if (last->run == run_compress && holds_two_spaces(p))
+		return "behind compress_whitespace no two blanks follow each other";
+	if ((last->run == run_md5 && p.len > 16) || (last->run == run_sha1 && p.len > 20) || (last->run == run_sha256 && p.len > 32))
+		return "the content is longer than the digest";
+	return NULL;
+}
+
 /* Those with arguments */
 
 static char *named(struct builder *b, const struct rule_option *o)
@@ -279,7 +315,7 @@ SETUP(pcrexform)
 	uint32_t groups = 0;
 	const char *text = builder_quoted(b, o->value, &negated);
 	if (!text)
-		return error_set(error, EINVAL, "the expression must stand between quotation marks");
+		return error_set(error, EINVAL, "invalid formatting to %s keyword: the value must stand between double quotes", o->name);
 	void *code = regex_compile(bytes_of_string(text), 0, error);
 	if (!code)
 		return -EINVAL;
