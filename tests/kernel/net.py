@@ -4,9 +4,10 @@
 
 serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 echoes
 get ADDRESS PATH            fetches; prints the body's sha256; exit 1 refused or reset, 2 no answer in time
-udp ADDRESS TEXT            sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
+udp ADDRESS TEXT [PORT]     sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
+big ADDRESS LENGTH          sends a datagram of that length; prints the echo's
 """
-import hashlib, http.server, socket, socketserver, sys, threading
+import hashlib, http.server, random, socket, socketserver, sys, threading
 
 LIMIT = 3.0
 
@@ -62,16 +63,26 @@ def get(address, path):
     print(hashlib.sha256(data.split(b"\r\n\r\n", 1)[1]).hexdigest())
 
 
-def udp(address, text):
+def exchange(address, data, port=5353):
     s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     s.settimeout(LIMIT)
-    s.connect((address, 5353))
-    s.send(text.encode())
-    print(s.recv(65536).decode())
+    s.connect((address, port))
+    s.send(data)
+    return s.recv(65536)
+
+
+def udp(address, text, port="5353"):
+    print(exchange(address, text.encode(), int(port)).decode())
+
+
+def big(address, length):
+    data = random.randbytes(int(length))
+    echo = exchange(address, data)
+    print(len(echo) if echo == data else "differs")
 
 
 try:
-    {"serve": serve, "get": get, "udp": udp}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "get": get, "udp": udp, "big": big}[sys.argv[1]](*sys.argv[2:])
 except TimeoutError:
     print("no answer")
     sys.exit(2)
