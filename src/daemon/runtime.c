@@ -206,6 +206,7 @@ int runtime_deinit(struct runtime *r)
 	}
 	detect_registry_free(r->registry);
 	app_context_free(r->app);
+	respond_settings_deinit(&r->respond);
 	rule_lists_free(r->lists);
 	rule_vars_free(r->vars);
 	host_os_free(r->host_os);

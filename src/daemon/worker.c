@@ -392,6 +392,7 @@ static bool worker_init(struct worker *w, unsigned index)
 	if (!w->detect)
 		return false;
 	w->detect->shared = w->state->shared;
+	w->detect->tag = respond_tag;
 	w->detect->registry = r->registry;
 	w->detect->streams = w->streams;
 	w->detect->app = &w->app;

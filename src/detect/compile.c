@@ -364,7 +364,9 @@ struct signature *signature_compile(struct compile_context *ctx, const struct ru
 	if (!s)
 		return NULL;
 	struct builder b = {.ctx = ctx, .sig = s, .rule = r, .buffer = BUFFER_PAYLOAD};
-	*s = (struct signature){.sid = r->sid, .gid = r->gid, .rev = r->rev, .priority = 3, .action = r->action, .rule = r, .text = r->text, .hook_state = -1, .hook_direction = -1};
+	*s = (struct signature){.sid = r->sid, .gid = r->gid, .rev = r->rev, .priority = 3, .action = r->action, .rule = r, .text = r->text, .hook_state = -1, .hook_direction = -1,
+				  /* what lets pass is quiet unless `alert` is written */
+				  .flags = (r->action == RULE_PASS || r->action == RULE_ACCEPT) && !r->also_alert ? SIG_NOALERT : 0};
 	int rc = header_compile(&b, &error);
 	for (const struct rule_option *o = r->options; o && rc == 0; o = o->next)
 		rc = option_compile(&b, o, &error);

@@ -26,6 +26,7 @@ struct shard {
 	pthread_mutex_t lock;
 	struct entry **bucket;
 	size_t n_buckets, n; /* a power of two */
+	usec_t soonest;      /* nothing expires before it */
 	struct slab slab;
 	struct entry *current; /* between shared_lock and shared_unlock */
 } __attribute__((aligned(64)));
@@ -64,6 +65,7 @@ struct shared_table *shared_new(uint64_t memcap, uint64_t seed)
 	t->seed = seed;
 	for (size_t i = 0; i < N_SHARDS; i++) {
 		pthread_mutex_init(&t->shard[i].lock, NULL);
+		t->shard[i].soonest = INT64_MAX;
 		slab_init(&t->shard[i].slab, sizeof(struct entry));
 		t->shard[i].slab.arena.block = 16 * sizeof(struct entry);
 	}
@@ -105,13 +107,20 @@ static void remove_at(struct shared_table *t, struct shard *s, struct entry **at
 
 static void expire_shard(struct shared_table *t, struct shard *s, usec_t now)
 {
-	for (size_t i = 0; i < s->n_buckets; i++)
+	if (s->soonest > now)
+		return;
+	s->soonest = INT64_MAX;
+	for (size_t i = 0; i < s->n_buckets; i++) {
 		for (struct entry **at = &s->bucket[i]; *at;) {
-			if ((*at)->expires <= now)
+			if ((*at)->expires <= now) {
 				remove_at(t, s, at);
-			else
-				at = &(*at)->next;
+				continue;
+			}
+			if ((*at)->expires < s->soonest)
+				s->soonest = (*at)->expires;
+			at = &(*at)->next;
 		}
+	}
 }
 
 static void grow(struct shard *s)
@@ -211,6 +220,8 @@ void shared_unlock(struct shared_table *t, const struct shared_key *key, usec_t 
 		remove_at(t, s, at);
 	} else if (e && expires > 0) {
 		e->expires = expires;
+		if (expires < s->soonest)
+			s->soonest = expires;
 	}
 	pthread_mutex_unlock(&s->lock);
 }

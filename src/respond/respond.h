@@ -8,23 +8,33 @@
 #include "detect/detect.h"
 
 struct respond_settings {
-	struct threshold *thresholds;  /* threshold.config, in order */
+	struct threshold *thresholds;  /* threshold.config, in order; owned */
 	bool ips;                      /* drops and rejects act; otherwise only "would be" */
 	bool ids_only;                 /* --ids: nothing is dropped */
 	const struct rule_vars *vars;
-	uint32_t max_tags, tag_packets_default;
 	uint32_t packet_alert_max;
 };
 int respond_settings_read(struct respond_settings *s, struct conf *conf, const struct rule_vars *vars, bool ips, struct rule_set *findings, struct error *error);
+
+void respond_settings_deinit(struct respond_settings *s);
 
 struct responder;
 struct responder *responder_new(const struct respond_settings *s, struct shared_table *shared, struct counters *counters);
 void responder_free(struct responder *r);
 
 /*
- * Judges s->alert: what is left in s->alert[0 .. n_alerts) is to be logged, in order (suppressed ones gone, but their actions done). Sets
- * p->action, p->drop_reason, the flow's flags, FLOW_ALERTED, counters detect.alert, detect.alerts_suppressed, detect.alert_queue_overflow.
+ * Judges s->alert: what is left in s->alert[0 .. n_alerts) is to be logged, in order (suppressed and noalert ones are gone, but their actions
+ * done). Sets p->action, p->drop_reason, the flow's flags, FLOW_ALERTED, counters detect.alert, detect.alerts_suppressed,
+ * detect.alert_queue_overflow. Called for every packet, also those that were not inspected: tags are counted here.
+ *
+ * Without ips (or with ids_only) nothing is dropped and no flow is marked as dropped; `reject` then leaves its bits in p->action
+ * (ids_only: not even those).
  */
 void respond_packet(struct responder *r, struct detect_scratch *s, struct packet *p);
-/* True if the packet is to be logged because its session or host is tagged. */
+/* The alert that dropped or rejected the packet of the last respond_packet, logged or not; NULL: none did. */
+const struct alert *respond_culprit(const struct responder *r);
+/* True if the packet of the last respond_packet is to be logged because its session or host is tagged. */
 bool respond_tagged(struct responder *r, const struct packet *p, const struct flow *f, usec_t now);
+
+/* For detect_scratch.tag: starts tagging the packet's session or host. */
+void respond_tag(struct detect_scratch *s, const struct rule_tag *t);
