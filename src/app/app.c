@@ -142,6 +142,8 @@ static enum recognition found_first(struct app_flow *a, int direction, const str
 		app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
 		a->mismatch[!direction] = a->recognised[!direction];
 		a->recognised[!direction] = true;
+		if (a->waiting[!direction])
+			return WAIT; /* what the other side said came first */
 	}
 	return KNOWN;
 }

@@ -90,6 +90,15 @@ static void app_error(struct worker *w, struct packet *p, struct flow *f)
 		exception_policy_apply(w->runtime->app_error_policy, p, f, DROP_APPLAYER_ERROR);
 }
 
+static struct packet *make_pseudo(struct worker *w, struct flow *f, int direction);
+
+/* The protocol changes with the next bytes: what the old one has to show is shown now. */
+static void flush_protocol(struct worker *w, struct flow *f)
+{
+	for (int d = 0; d < 2 && f->app->first; d++)
+		judge_packet(w, make_pseudo(w, f, d), true);
+}
+
 /* Hands a direction's visible bytes to the app layer until it has had all or wants no more. */
 static void feed_app(struct worker *w, struct packet *p, struct flow *f, int direction, bool flush)
 {
@@ -104,12 +113,22 @@ static void feed_app(struct worker *w, struct packet *p, struct flow *f, int dir
 		};
 		bool stop = false;
 		bool swapped = f->flags & FLOW_SWAPPED;
+		if (f->app && f->app->changing && chunk.data.data)
+			flush_protocol(w, f);
 		size_t used = app_stream_input(&w->app, f, direction, &in, &stop);
 		if (((f->flags & FLOW_SWAPPED) != 0) != swapped) {
 			/* the flow was turned: what was this direction is the other one now */
 			direction = !direction;
 			if (p && p->flow == f)
 				p->flags ^= PACKET_TO_SERVER | PACKET_TO_CLIENT;
+			continue;
+		}
+		if (f->app && f->app->proto && f->app->waiting[!direction]) {
+			/* this direction told the protocol; the other's bytes came before */
+			f->app->waiting[!direction] = false;
+			feed_app(w, p, f, !direction, flush);
+			if (used == 0 && !stop)
+				continue;
 		}
 		stream_app_consumed(w->streams, f, direction, chunk.flags & STREAM_GAP ? chunk.data.len : used);
 		if (stop)
@@ -170,7 +189,10 @@ static void track_flow(struct worker *w, struct packet *p)
 	} else if (p->is_udp && f->state < FLOW_BYPASSED && p->payload.len) {
 		struct app_input in = {.data = p->payload, .start = true, .time = w->now, .packet = p};
 		bool had_error = f->app && (f->app->error[0] || f->app->error[1]);
+		bool swapped = f->flags & FLOW_SWAPPED;
 		app_datagram_input(&w->app, f, packet_direction(p), &in);
+		if (((f->flags & FLOW_SWAPPED) != 0) != swapped)
+			p->flags ^= PACKET_TO_SERVER | PACKET_TO_CLIENT;
 		if (!had_error && f->app && (f->app->error[0] || f->app->error[1]))
 			app_error(w, p, f);
 	}

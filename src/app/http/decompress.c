@@ -48,9 +48,23 @@ static bool is_word(struct bytes text, const char *word)
 	return bytes_equal_nocase(text, bytes_of_string(word));
 }
 
-/* -1: nothing to undo. */
-static int coding_of(struct bytes word, const struct decompress_limits *limits, unsigned *events)
+/* Bytes of zero within a name are read over, as browsers do. */
+static struct bytes without_zeros(struct bytes word, uint8_t *out, size_t room)
 {
+	size_t n = 0;
+	for (size_t i = 0; i < word.len && n < room; i++)
+		if (word.data[i])
+			out[n++] = word.data[i];
+	return bytes_of(out, n);
+}
+
+/* -1: nothing to undo. */
+static int coding_of(struct bytes text, const struct decompress_limits *limits, unsigned *events)
+{
+	uint8_t clean[64];
+	struct bytes word = without_zeros(text, clean, sizeof clean);
+	if (word.len != text.len)
+		*events |= DECOMPRESS_ABNORMAL;
 	if (is_word(word, "gzip") || is_word(word, "x-gzip") || is_word(word, "deflate") || is_word(word, "x-deflate"))
 		return CODING_DEFLATE;
 	if (is_word(word, "br"))
