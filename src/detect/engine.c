@@ -250,6 +250,7 @@ struct engine *engine_new(struct rule_set *rules, const struct engine_settings *
 	e->rules = rules;
 	e->generation = __atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
 	compile_rules(e, ctx);
+	e->chains = ctx->chains;
 	make_rows(e);
 	signatures_number(e->sig, e->n_sigs);
 	for (uint32_t i = 0; i < e->n_sigs; i++) {
@@ -294,6 +295,7 @@ void engine_free(struct engine *e)
 	free_points(e);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
 		signature_release(e->sig[i]);
+	transform_chains_release(e->chains);
 	free(e->sig);
 	if (e->rules) {
 		rule_set_free(e->rules);

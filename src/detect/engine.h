@@ -46,6 +46,7 @@ struct app_point {
 };
 
 struct engine {
+	struct transform_chain *chains; /* their expressions are freed with it */
 	struct engine_settings settings;
 	struct rule_set *rules;
 	struct engine_counts counts;

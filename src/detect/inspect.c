@@ -99,18 +99,8 @@ static bool run_over(struct detect_scratch *s, const struct inspection *i, struc
 
 static bool packet_header_holds(struct detect_scratch *s, const struct inspection *i)
 {
-	const struct packet *p = s->packet;
-	struct bytes b = {0};
-	switch (i->buffer) {
-	case BUFFER_IP4_HDR: if (p->ip_version == 4) b = bytes_slice(p->ip, 0, p->ip4.header_len); break;
-	case BUFFER_IP6_HDR: if (p->ip_version == 6) b = bytes_slice(p->ip, 0, 40u + p->ip6.ext_len); break;
-	case BUFFER_TCP_HDR: if (p->is_tcp) b = bytes_slice(p->transport, 0, p->tcp.header_len); break;
-	case BUFFER_UDP_HDR: if (p->is_udp) b = bytes_slice(p->transport, 0, 8); break;
-	case BUFFER_ICMP4_HDR: if (p->is_icmp) b = bytes_slice(p->transport, 0, p->transport.len - p->payload.len); break;
-	case BUFFER_ICMP6_HDR: if (p->is_icmp6) b = bytes_slice(p->transport, 0, p->transport.len - p->payload.len); break;
-	default: break;
-	}
-	return b.len && run_over(s, i, b, 0, true, true);
+	struct bytes b;
+	return packet_buffer(s->packet, i->buffer, &b) && run_over(s, i, b, 0, true, true);
 }
 
 static bool over_packet(struct detect_scratch *s, const struct signature *sig, const struct inspection *i)
@@ -319,6 +309,8 @@ void detect_packet_done(struct detect_scratch *s, struct packet *p)
 		stream_raw_done(f, direction, in->chunk.offset + in->chunk.data.len);
 	else if (!s->engine && f->tcp)
 		stream_raw_stop(f, direction);
+	if (f->app)
+		f->app->events_seen = f->app->n_events;
 	if (f->app && f->app->proto)
 		inspect_transactions_done(f->app, direction);
 }

@@ -200,6 +200,5 @@ SETUP(iprep)
 			return rc;
 	}
 	builder_test(b, iprep_holds)->data = x;
-	b->sig->flags |= SIG_WANT_PACKET;
 	return 0;
 }

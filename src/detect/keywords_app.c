@@ -9,7 +9,7 @@
 static const struct { const char *name, *buffer; } older[] = {
 	{"http_uri", "http.uri"}, {"http_raw_uri", "http.uri.raw"}, {"http_method", "http.method"}, {"http_header", "http.header"},
 	{"http_raw_header", "http.header.raw"}, {"http_cookie", "http.cookie"}, {"http_client_body", "http.request_body"},
-	{"http_server_body", "http.response_body"}, {"http_user_agent", "http.user_agent"}, {"http_host", "http.host"},
+	{"http_server_body", "file.data"}, {"http_user_agent", "http.user_agent"}, {"http_host", "http.host"},
 	{"http_raw_host", "http.host.raw"}, {"http_stat_code", "http.stat_code"}, {"http_stat_msg", "http.stat_msg"},
 	/* sticky */
 	{"file_data", "file.data"}, {"dns_query", "dns.query"}, {"tls_sni", "tls.sni"}, {"tls_cert_subject", "tls.cert_subject"},

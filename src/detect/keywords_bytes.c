@@ -67,9 +67,12 @@ static void note_vars(struct program_step *st)
 		st->flags |= STEP_VAR;
 }
 
-static int count_check(const struct step_byte *x, struct error *error)
+static int count_check(const struct program_step *st, struct error *error)
 {
+	const struct step_byte *x = &st->byte;
 	int64_t max = x->string ? 23 : 8;
+	if (st->kind != STEP_BYTE_JUMP && !x->string && x->count.var < 0 && x->count.value == 0)
+		return error_set(error, EINVAL, "0 bytes hold no number");
 	if (x->count.var < 0 && x->count.value > max)
 		return error_set(error, EINVAL, "%lld bytes are too many: at most %lld %s", (long long)x->count.value, (long long)max, x->string ? "digits" : "bytes");
 	return 0;
@@ -104,7 +107,7 @@ SETUP(byte_test)
 	if (n < 4)
 		return error_set(error, EINVAL, "byte_test takes a count, an operator, a value and an offset at least");
 	struct program_step *st = builder_step(b, STEP_BYTE_TEST);
-	int rc = builder_number(b, f[0], 1, 23, &st->byte.count, error);
+	int rc = builder_number(b, f[0], 0, 23, &st->byte.count, error);
 	if (rc == 0)
 		rc = test_operator(st, f[1], error);
 	if (rc == 0)
@@ -117,7 +120,7 @@ SETUP(byte_test)
 			rc = unknown_word(o->name, f[i], error);
 	}
 	note_vars(st);
-	return rc < 0 ? rc : count_check(&st->byte, error);
+	return rc < 0 ? rc : count_check(st, error);
 }
 
 /* byte_jump:COUNT,OFFSET[,words] */
@@ -145,7 +148,7 @@ SETUP(byte_jump)
 	if (rc >= 0 && st->byte.from_beginning && st->byte.from_end)
 		return error_set(error, EINVAL, "a jump starts from the beginning or from the end, not both");
 	note_vars(st);
-	return rc < 0 ? rc : count_check(&st->byte, error);
+	return rc < 0 ? rc : count_check(st, error);
 }
 
 static int var_make(struct builder *b, const char *name, int8_t *out, struct error *error)
@@ -177,7 +180,7 @@ SETUP(byte_extract)
 		if ((rc = common_word(b, st, f[i], error)) == 0)
 			rc = unknown_word(o->name, f[i], error);
 	note_vars(st);
-	return rc < 0 ? rc : count_check(&st->byte, error);
+	return rc < 0 ? rc : count_check(st, error);
 }
 
 static int math_operator(struct step_byte *x, const char *op, struct error *error)
@@ -227,7 +230,7 @@ SETUP(byte_math)
 	if (rc >= 0)
 		rc = var_make(b, result, &st->byte.var, error);
 	note_vars(st);
-	return rc < 0 ? rc : count_check(&st->byte, error);
+	return rc < 0 ? rc : count_check(st, error);
 }
 
 /* base64_decode[:bytes N, offset N, relative] */

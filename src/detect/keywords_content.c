@@ -143,8 +143,6 @@ static int mixed(const struct program_step *st, struct error *error)
 		return error_set(error, EINVAL, "a content is found either from the start of the buffer (offset, depth, startswith) or from the content before (distance, within)");
 	if (st->flags & STEP_STARTSWITH && st->flags & (STEP_DEPTH | STEP_OFFSET))
 		return error_set(error, EINVAL, "startswith does not go with offset or depth");
-	if (st->flags & STEP_ENDSWITH && st->flags & STEP_OFFSET)
-		return error_set(error, EINVAL, "endswith does not go with offset");
 	return 0;
 }
 

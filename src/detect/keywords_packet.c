@@ -312,8 +312,8 @@ static size_t header_len(const struct packet *p, unsigned buffer)
 	case BUFFER_IP6_HDR: return p->ip_version == 6 ? 40u + p->ip6.ext_len : 0;
 	case BUFFER_TCP_HDR: return p->is_tcp ? p->tcp.header_len : 0;
 	case BUFFER_UDP_HDR: return p->is_udp ? 8 : 0;
-	case BUFFER_ICMP4_HDR: return p->is_icmp ? 8 : 0;
-	case BUFFER_ICMP6_HDR: return p->is_icmp6 ? 8 : 0;
+	case BUFFER_ICMP4_HDR: return p->is_icmp ? p->transport.len - p->payload.len : 0;
+	case BUFFER_ICMP6_HDR: return p->is_icmp6 ? p->transport.len - p->payload.len : 0;
 	default: return 0;
 	}
 }

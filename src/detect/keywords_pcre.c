@@ -9,7 +9,7 @@
 #include <errno.h>
 
 static const struct { char letter; const char *buffer; } letters[] = {
-	{'U', "http.uri"}, {'I', "http.uri.raw"}, {'P', "http.request_body"}, {'Q', "http.response_body"}, {'H', "http.header"}, {'D', "http.header.raw"},
+	{'U', "http.uri"}, {'I', "http.uri.raw"}, {'P', "http.request_body"}, {'Q', "file.data"}, {'H', "http.header"}, {'D', "http.header.raw"},
 	{'M', "http.method"}, {'C', "http.cookie"}, {'S', "http.stat_code"}, {'Y', "http.stat_msg"}, {'V', "http.user_agent"}, {'W', "http.host"}, {'Z', "http.host.raw"},
 };
 
@@ -150,9 +150,11 @@ SETUP(pcre)
 		return rc;
 	unsigned before = b->buffer;
 	struct inspection *inspection = b->inspection;
+	unsigned id = f.buffer ? app_buffer_id(f.buffer) : 0;
+	if (id && b->sticky && before == BUFFER_APP + id)
+		f.buffer = NULL; /* says what is so already */
 	if (f.buffer) {
-		unsigned id = app_buffer_id(f.buffer);
-		if (b->sticky && before != BUFFER_APP + id)
+		if (b->sticky)
 			return error_set(error, EINVAL, "the expression's flags choose %s, but another buffer is chosen already", f.buffer);
 		if (!id)
 			return error_set(error, ENOTSUP, "%s is not built", f.buffer);

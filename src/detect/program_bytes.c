@@ -36,6 +36,8 @@ static bool value_read(const struct program_walk *w, const struct program_step *
 	int64_t from = (st->flags & STEP_RELATIVE ? at : -w->base) + program_number(w, b->offset);
 	if (from < 0 || n < 0 || from > w->len || n > w->len - from)
 		return false;
+	if (n == 0 && b->string) /* as many digits as there are */
+		n = w->len - from < 23 ? w->len - from : 23;
 	*end = from + n;
 	if (n == 0) {
 		*value = 0;

@@ -110,7 +110,7 @@ static void absolute(void **state)
 		{"content:\"abc\"; endswith", "abcx", NO}, {"content:\"abc\"; endswith", "abcabc", YES}, {"content:\"abc\"; startswith; endswith", "abc", YES},
 		{"content:\"abc\"; startswith; endswith", "abcabc", NO}, {"content:!\"abc\"; endswith", "abcx", YES}, {"content:!\"abc\"; endswith", "xabc", NO},
 		{"content:!\"abc\"; startswith", "xabc", YES}, {"content:!\"abc\"; startswith", "abc", NO}, {"content:\"abc\"; endswith", "bc", NO},
-		{"content:\"a\"; startswith; depth:4", "a", WRONG}, {"content:\"a\"; offset:3; endswith", "a", WRONG}, {"content:\"A\"; nocase; endswith", "xxa", YES},
+		{"content:\"a\"; startswith; depth:4", "a", WRONG}, {"content:\"a\"; offset:3; endswith", "xxxa", YES}, {"content:\"a\"; offset:4; endswith", "xxxa", NO}, {"content:\"A\"; nocase; endswith", "xxa", YES},
 	};
 	CHECK(l);
 }
@@ -171,6 +171,7 @@ static void byte_tests(void **state)
 		{"content:\"x\"; byte_test:1,=,1,-2,relative", "\1x", YES}, {"content:\"x\"; byte_test:1,=,1,-3,relative", "\1x", NO},
 		/* the second x is followed by 2 */
 		{"content:\"x\"; byte_test:1,=,2,0,relative", "x\1x\2", YES}, {"byte_test:2,=,0x2,0,bitmask 0x00f0", "\0\x2f", YES, 2},
+		{"byte_test:0,=,12,0,string,dec", "12", YES}, {"byte_test:0,=,0,0", "a", WRONG},
 		{"byte_test:1,=,1", "a", WRONG}, {"byte_test:9,=,1,0", "a", WRONG}, {"byte_test:1,%,1,0", "a", WRONG}, {"byte_test:1,=,x,0", "a", WRONG},
 		{"byte_test:1,=,1,0,foo", "a", WRONG}, {"byte_test:1,!,5,0", "\5", NO}, {"byte_test:1,!,5,0", "\6", YES},
 		{"byte_test:8,=,72623859790382856,0", "\1\2\3\4\5\6\7\10", YES},
