@@ -143,6 +143,14 @@ static void read_header(struct packet *p, struct bytes b, uint8_t header_len, ui
 	p->ip4.frag_offset = (uint16_t)((fragment & 0x1fff) * 8);
 }
 
+static void clear_header(struct packet *p)
+{
+	p->ip_version = p->proto = p->ttl = 0;
+	p->src = p->dst = (struct address){0};
+	p->ip = (struct bytes){0};
+	p->ip4 = (struct ip4_layer){0};
+}
+
 static enum packet_event check_header(struct bytes b)
 {
 	if (b.len < IP4_HEADER)
@@ -171,8 +179,13 @@ void decode_ip4(struct decoder *d, struct packet *p, struct bytes b)
 	}
 	uint8_t header_len = (uint8_t)((b.data[0] & 0xf) * 4);
 	read_header(p, b, header_len, load_be16(b.data + 2));
-	if (header_len > IP4_HEADER)
+	if (header_len > IP4_HEADER) {
 		decode_options(p, bytes_slice(b, IP4_HEADER, header_len - IP4_HEADER));
+		if (p->flags & PACKET_INVALID) { /* a header that cannot be read says nothing */
+			clear_header(p);
+			return;
+		}
+	}
 	struct bytes rest = bytes_from(p->ip, header_len);
 	p->payload = rest;
 	if (p->ip4.mf || p->ip4.frag_offset) {

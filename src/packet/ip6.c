@@ -156,8 +156,8 @@ static bool walk_fragment(struct walk *w)
 	p->ip6.more_fragments = field & 1;
 	p->ip6.frag_offset = field & 0xfff8;
 	p->ip6.frag_id = load_be32(b.data + 4);
-	p->ip6.frag_header_offset = (uint16_t)at;
-	p->ip6.frag_prev_header_offset = (uint16_t)prev;
+	p->ip6.frag_header_offset = (uint32_t)at;
+	p->ip6.frag_prev_header_offset = (uint32_t)prev;
 	if (b.data[1])
 		packet_add_event(p, EVENT_IPV6_FH_NON_ZERO_RESERVED_FIELD);
 	if (p->ip6.more_fragments && w->rest.len % 8)
@@ -186,7 +186,6 @@ static bool walk_step(struct walk *w, bool *upper)
 	case NEXT_NONE:
 		if (w->rest.len)
 			packet_add_event(w->p, EVENT_IPV6_DATA_AFTER_NONE_HEADER);
-		w->p->proto = NEXT_NONE;
 		return false;
 	default:
 		*upper = true;
@@ -249,9 +248,10 @@ void decode_ip6(struct decoder *d, struct packet *p, struct bytes b)
 	p->payload = w.rest;
 	if (upper) {
 		decode_upper(d, p, &w);
-	} else if (p->flags & PACKET_FRAGMENT) {
-		p->proto = w.next;
-		if (!p->ip6.frag_offset)
-			p->transport = w.rest;
+		return;
 	}
+	/* It ends at a fragment header, at no next header, or at a header that is not all there: that is the packet's protocol. */
+	p->proto = p->flags & PACKET_FRAGMENT ? NEXT_FRAGMENT : w.next;
+	if ((p->flags & PACKET_FRAGMENT) && !p->ip6.frag_offset)
+		p->transport = w.rest;
 }

@@ -74,7 +74,7 @@ struct ip6_layer {
 	bool more_fragments;
 	uint16_t frag_offset;   /* bytes */
 	uint32_t frag_id;
-	uint16_t frag_header_offset, frag_prev_header_offset; /* within ip */
+	uint32_t frag_header_offset, frag_prev_header_offset; /* within ip */
 	bool has_hop_options, has_routing, has_dest_options;
 };
 
