@@ -295,7 +295,7 @@ static bool contradicts(const struct tracker *t, const struct fragment *f)
 
 static bool tracker_add(struct defrag *d, struct packet *p, struct tracker *t, const struct fragment *f)
 {
-	uint64_t need = f->data.len + f->header.len + 2 * (sizeof(struct blob) + sizeof(struct piece));
+	uint64_t need = piece_store_cost(f->data.len) + (f->offset == 0 ? piece_store_cost(f->header.len) : 0);
 	if (d->store.n_pieces >= d->settings->max_frags) {
 		COUNT(d->counters, DEFRAG_MAX_FRAGS_REACHED);
 		return ignored(d, p);

@@ -24,6 +24,12 @@ static uint64_t blob_cost(const struct blob *b)
 	return sizeof *b + (b->size <= BLOB_USUAL ? BLOB_USUAL : b->size);
 }
 
+uint64_t piece_store_cost(size_t len)
+{
+	struct blob b = {.size = (uint32_t)len};
+	return blob_cost(&b) + sizeof(struct piece);
+}
+
 struct blob *blob_new(struct piece_store *s, struct bytes data)
 {
 	struct blob *b = data.len <= BLOB_USUAL ? slab_take(&s->blobs) : malloc(sizeof *b + data.len);

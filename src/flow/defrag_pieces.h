@@ -54,6 +54,8 @@ bool piece_list_covers(const struct piece_list *l, uint32_t len);
 /* Copies [0, len) to `out`; they are all there. */
 void piece_list_copy(const struct piece_list *l, uint32_t len, uint8_t *out);
 void piece_list_clear(struct piece_store *s, struct piece_list *l);
+/* What keeping `len` bytes will be charged, if they stay in one piece. */
+uint64_t piece_store_cost(size_t len);
 /* For headers: a blob by itself. NULL: no memory. */
 struct blob *blob_new(struct piece_store *s, struct bytes data);
 void blob_drop(struct piece_store *s, struct blob *b); /* NULL is allowed */
