@@ -11,6 +11,7 @@ static int command_version(int argc, char **argv);
 static const struct command commands[] = {
 	{"help", command_help, "what a command does and takes", NULL},
 	{"lab", command_lab, "client, gateway and server in namespaces; the demonstration", command_lab_usage},
+	{"rules", command_rules, "read and compile rules, say what is wrong with them and where", command_rules_usage},
 	{"version", command_version, "print the version", NULL},
 };
 
