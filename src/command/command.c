@@ -11,7 +11,9 @@ static int command_version(int argc, char **argv);
 static const struct command commands[] = {
 	{"help", command_help, "what a command does and takes", NULL},
 	{"lab", command_lab, "client, gateway and server in namespaces; the demonstration", command_lab_usage},
+	{"replay", command_replay, "take captures through the engine", command_replay_usage},
 	{"rules", command_rules, "read and compile rules, say what is wrong with them and where", command_rules_usage},
+	{"run", command_run, "inspect what the firewall accepts, and stop what rules drop", command_run_usage},
 	{"version", command_version, "print the version", NULL},
 };
 
