@@ -86,7 +86,7 @@ struct http_state { /* of a flow */
 	htp_connp_t *connp;
 	usec_t now;
 	unsigned bombs;
-	bool opened[2];
+	bool in_response;              /* a response has begun and not ended */
 	int direction;                 /* whose bytes are being parsed */
 };
 

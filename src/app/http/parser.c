@@ -130,6 +130,8 @@ static int on_request_complete(htp_tx_t *htp)
 
 static int on_response_start(htp_tx_t *htp)
 {
+	if (state_of(htp))
+		state_of(htp)->in_response = true;
 	return tx_of(htp) || tx_make(htp) ? HTP_OK : HTP_ERROR;
 }
 
@@ -169,6 +171,8 @@ static void change_protocol(struct http_tx *t)
 static int on_response_complete(htp_tx_t *htp)
 {
 	struct http_tx *t = tx_of(htp);
+	if (state_of(htp))
+		state_of(htp)->in_response = false;
 	if (!t)
 		return HTP_OK;
 	complete(t, TO_CLIENT);
@@ -276,12 +280,27 @@ static enum app_result parse_end(struct app_flow *a, struct http_state *s, int d
 	return APP_OK;
 }
 
-static enum app_result result_of(struct http_state *s, int direction, int rc, struct app_input *in)
+/*
+ * Browsers read over some rubbish before the status line; libhtp would take rubbish and all that follows for a body without
+ * headers. The rubbish's length, if a status line follows it soon.
+ */
+static size_t rubbish_before_status(const struct http_state *s, struct bytes data)
+{
+	enum { RUBBISH_MAX = 256 };
+	struct bytes head = bytes_slice(data, 0, RUBBISH_MAX);
+	const struct http_tx *t = (const struct http_tx *)s->flow->first;
+	if (s->in_response || !t || !t->htp || t->htp->is_protocol_0_9 || (head.len && head.data[0] == 'H'))
+		return 0;
+	ptrdiff_t at = bytes_find(head, BYTES_LITERAL("HTTP/1."), 1);
+	return at > 0 && (head.data[at - 1] == '\n' || head.data[at - 1] == '\r') ? (size_t)at : 0;
+}
+
+static enum app_result result_of(struct http_state *s, int direction, int rc, struct app_input *in, size_t skipped)
 {
 	if (rc == HTP_STREAM_ERROR)
 		return APP_ERROR;
 	if (rc == HTP_STREAM_DATA_OTHER)
-		in->used = direction == TO_SERVER ? htp_connp_req_data_consumed(s->connp) : htp_connp_res_data_consumed(s->connp);
+		in->used = skipped + (direction == TO_SERVER ? htp_connp_req_data_consumed(s->connp) : htp_connp_res_data_consumed(s->connp));
 	if (in->used > in->data.len)
 		in->used = in->data.len;
 	if (rc == HTP_STREAM_STOP)
@@ -296,11 +315,14 @@ enum app_result http_parse(struct app_flow *a, int direction, struct app_input *
 	s->direction = direction;
 	htp_time_t now = time_of(in->time);
 	enum app_result r = APP_OK;
-	size_t len = in->gap_len ? (size_t)in->gap_len : in->data.len;
+	size_t skip = direction == TO_CLIENT && !in->gap_len ? rubbish_before_status(s, in->data) : 0;
+	size_t len = in->gap_len ? (size_t)in->gap_len : in->data.len - skip;
+	if (skip)
+		http_event((struct http_tx *)a->first, HTTP_EVENT_RESPONSE_INVALID_PROTOCOL);
 	if (len) {
-		const void *data = in->gap_len ? NULL : in->data.data;
+		const void *data = in->gap_len ? NULL : in->data.data + skip;
 		int rc = direction == TO_SERVER ? htp_connp_req_data(s->connp, &now, data, len) : htp_connp_res_data(s->connp, &now, data, len);
-		r = result_of(s, direction, rc, in);
+		r = result_of(s, direction, rc, in, skip);
 	}
 	if (r == APP_OK && (in->eof || in->depth) && (in->gap_len || in->used == in->data.len))
 		r = parse_end(a, s, direction, &now);
