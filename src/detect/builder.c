@@ -20,6 +20,18 @@ void *builder_alloc(struct builder *b, size_t n)
 	return or_exit(arena_alloc(b->ctx->arena, n));
 }
 
+void *builder_temp(struct builder *b, size_t n)
+{
+	return or_exit(arena_alloc(&b->ctx->temp, n));
+}
+
+static char *temp_copy(struct builder *b, const char *text, size_t n)
+{
+	char *s = builder_temp(b, n + 1);
+	memcpy(s, text, n);
+	return s;
+}
+
 char *builder_copy(struct builder *b, const char *text, size_t n)
 {
 	char *s = builder_alloc(b, n + 1);
@@ -153,7 +165,7 @@ int builder_var(struct builder *b, const char *name, bool make)
 			return (int)i;
 	if (!make || b->n_vars == DETECT_MAX_VARS)
 		return -1;
-	b->var[b->n_vars] = builder_copy(b, name, strlen(name));
+	b->var[b->n_vars] = temp_copy(b, name, strlen(name));
 	return (int)b->n_vars++;
 }
 
@@ -247,7 +259,7 @@ unsigned builder_fields(struct builder *b, const char *text, char separator, cha
 			from++;
 		while (to > from && isspace((unsigned char)to[-1]))
 			to--;
-		out[n++] = builder_copy(b, from, (size_t)(to - from));
+		out[n++] = temp_copy(b, from, (size_t)(to - from));
 		text = end ? end + 1 : NULL;
 	}
 	return n;
@@ -271,5 +283,5 @@ char *builder_quoted(struct builder *b, const char *value, bool *negated)
 		len--;
 	if (len < 2 || value[0] != '"' || value[len - 1] != '"')
 		return NULL;
-	return builder_copy(b, value + 1, len - 2);
+	return temp_copy(b, value + 1, len - 2);
 }

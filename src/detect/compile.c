@@ -367,15 +367,17 @@ struct signature *signature_compile(struct compile_context *ctx, const struct ru
 	*s = (struct signature){.sid = r->sid, .gid = r->gid, .rev = r->rev, .priority = 3, .action = r->action, .rule = r, .text = r->text, .hook_state = -1, .hook_direction = -1,
 				  /* what lets pass is quiet unless `alert` is written */
 				  .flags = (r->action == RULE_PASS || r->action == RULE_ACCEPT) && !r->also_alert ? SIG_NOALERT : 0};
+	arena_init(&ctx->temp, 8192);
 	int rc = header_compile(&b, &error);
 	for (const struct rule_option *o = r->options; o && rc == 0; o = o->next)
 		rc = option_compile(&b, o, &error);
 	if (rc == 0)
 		rc = whole_finish(&b, &error);
-	if (rc == 0)
-		return s;
 	if (rc < 0)
 		refuse(&b, rc, &error);
+	arena_free(&ctx->temp);
+	if (rc == 0)
+		return s;
 	signature_release(s);
 	return NULL;
 }

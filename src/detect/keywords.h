@@ -59,6 +59,7 @@ const char *keyword_protocol(const char *name); /* that such a keyword belongs t
 
 /* For setups (compile.c). All memory is the engine's arena. */
 void *builder_alloc(struct builder *b, size_t n);
+void *builder_temp(struct builder *b, size_t n); /* gone when the rule is compiled */
 char *builder_copy(struct builder *b, const char *text, size_t n);
 /* Chooses a sticky buffer. */
 void builder_choose(struct builder *b, unsigned buffer);
@@ -89,9 +90,9 @@ unsigned rule_protocols(const char *name, const struct app_proto **out);
 /* Directions in which protocols provide a keyword (bits), over those the rule is bound to; 0: none of them. `row`: the first. */
 uint8_t keyword_directions(const struct signature *s, const char *name, const struct app_keyword **row);
 
-/* Fields of an option's value: splits at `separator`, trims; returns how many, at most max (the last takes the rest). Text is copied. */
+/* Fields of an option's value: splits at `separator`, trims; returns how many, at most max (the last takes the rest). The texts are gone when the rule is compiled. */
 unsigned builder_fields(struct builder *b, const char *text, char separator, char **out, unsigned max);
-/* Text of a quoted value: quotes off, backslashes before " ; \ off. *negated: '!' stood before. NULL: not quoted. */
+/* Text of a quoted value: quotes off, backslashes before " ; \ off. *negated: '!' stood before. NULL: not quoted. Gone when the rule is compiled. */
 char *builder_quoted(struct builder *b, const char *value, bool *negated);
 
 /* Setups, by file; the table is keywords.c. */

@@ -45,7 +45,7 @@ static int quoted_text(struct builder *b, const struct rule_option *o, struct fi
 	char *text = builder_quoted(b, o->value, &w->negated);
 	if (!text || !*text)
 		return error_set(error, EINVAL, "%s takes a text between quotation marks", o->name);
-	w->text = bytes_of_string(text);
+	w->text = bytes_of_string(builder_copy(b, text, strlen(text)));
 	return 0;
 }
 

@@ -235,7 +235,8 @@ SETUP(flowvar)
 		return error_set(error, EINVAL, "flowvar takes a name and a text");
 	char *text = builder_quoted(b, f[1], &negated);
 	struct bytes *want = builder_alloc(b, sizeof *want);
-	*want = bytes_of_string(text ? text : f[1]);
+	text = text ? text : f[1];
+	*want = bytes_of_string(builder_copy(b, text, strlen(text)));
 	struct packet_test *t = builder_test(b, flowvar_holds);
 	t->a = bit_id(b, REGISTRY_FLOWVAR, f[0]);
 	t->data = want;
@@ -268,7 +269,7 @@ SETUP(stream_size)
 		;
 	if (n < 2 || side == 4)
 		return error_set(error, EINVAL, "stream_size takes client, server, both or either, an operator and a number");
-	char *text = builder_alloc(b, strlen(f[1]) + (n == 3 ? strlen(f[2]) : 0) + 1);
+	char *text = builder_temp(b, strlen(f[1]) + (n == 3 ? strlen(f[2]) : 0) + 1);
 	strcat(strcpy(text, f[1]), n == 3 ? f[2] : "");
 	struct packet_test *t = builder_test(b, stream_size_holds);
 	struct number_test *number = builder_alloc(b, sizeof *number);

@@ -28,7 +28,7 @@ SETUP(msg)
 		*to++ = *s;
 	}
 	*to = 0;
-	b->sig->msg = text;
+	b->sig->msg = builder_copy(b, text, strlen(text));
 	return 0;
 }
 
@@ -105,9 +105,9 @@ SETUP(reference)
 	const char *prefix = b->ctx->lists ? rule_reference_prefix(b->ctx->lists, f[0]) : NULL;
 	if (!prefix && b->ctx->lists)
 		builder_find(b, FINDING_WARNING, "unknown-reference", "references of the kind “%s” are not in the reference file", f[0]);
-	struct reference_item *item = builder_alloc(b, sizeof *item), **at = &b->references;
+	struct reference_item *item = builder_temp(b, sizeof *item), **at = &b->references;
 	size_t len = (prefix ? strlen(prefix) : 0) + strlen(f[1]);
-	char *text = builder_alloc(b, len + 1);
+	char *text = builder_temp(b, len + 1);
 	strcat(strcpy(text, prefix ? prefix : ""), f[1]);
 	item->text = text;
 	while (*at)
@@ -124,7 +124,7 @@ struct metadata_item {
 /* Sorted by key; values of a key in the rule's order. */
 static void metadata_add(struct builder *b, const char *key, const char *value)
 {
-	struct metadata_item *item = builder_alloc(b, sizeof *item), **at = &b->metadata;
+	struct metadata_item *item = builder_temp(b, sizeof *item), **at = &b->metadata;
 	item->key = key;
 	item->value = value;
 	while (*at && strcmp((*at)->key, key) <= 0)

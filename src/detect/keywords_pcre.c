@@ -151,7 +151,7 @@ SETUP(pcre)
 	unsigned before = b->buffer;
 	struct inspection *inspection = b->inspection;
 	unsigned id = f.buffer ? app_buffer_id(f.buffer) : 0;
-	if (id && b->sticky && before == BUFFER_APP + id)
+	if (id && b->sticky && (before == BUFFER_APP + id || (strcmp(f.buffer, "file.data") == 0 && before == BUFFER_APP + app_buffer_id("http.response_body"))))
 		f.buffer = NULL; /* says what is so already */
 	if (f.buffer) {
 		if (b->sticky)

@@ -162,6 +162,7 @@ struct compile_context {
 	bool ips;
 	bool strict;                      /* unknown → error */
 	uint32_t strict_keywords;         /* spare */
+	struct arena temp;                /* private: of one rule's compiling */
 	struct transform_chain *chains;   /* interned so far; freed with the arena after transform_chains_release */
 };
 struct signature *signature_compile(struct compile_context *ctx, const struct rule *r);
