@@ -349,12 +349,11 @@ static int whole_finish(struct builder *b, struct error *error)
 	return 0;
 }
 
-static void refuse(struct builder *b, int rc, const struct error *error)
+static void refuse(struct builder *b, int rc, bool header, const struct error *error)
 {
-	if (rc == -ENOTSUP)
-		builder_find(b, FINDING_UNSUPPORTED, b->option ? "unsupported-keyword" : "unsupported", "%s", error->text);
-	else
-		builder_find(b, FINDING_ERROR, rc == -ENOENT ? "unknown-keyword" : b->option ? "wrong-value" : "contradiction", "%s", error->text);
+	const char *unsupported = header ? "unsupported-protocol" : b->option ? "unsupported-keyword" : "unsupported";
+	const char *wrong = header ? "wrong-header" : rc == -ENOENT ? "unknown-keyword" : b->option ? "wrong-value" : "contradiction";
+	builder_find(b, rc == -ENOTSUP ? FINDING_UNSUPPORTED : FINDING_ERROR, rc == -ENOTSUP ? unsupported : wrong, "%s", error->text);
 }
 
 struct signature *signature_compile(struct compile_context *ctx, const struct rule *r)
@@ -369,12 +368,13 @@ struct signature *signature_compile(struct compile_context *ctx, const struct ru
 				  .flags = (r->action == RULE_PASS || r->action == RULE_ACCEPT) && !r->also_alert ? SIG_NOALERT : 0};
 	arena_init(&ctx->temp, 8192);
 	int rc = header_compile(&b, &error);
+	bool header = rc != 0;
 	for (const struct rule_option *o = r->options; o && rc == 0; o = o->next)
 		rc = option_compile(&b, o, &error);
 	if (rc == 0)
 		rc = whole_finish(&b, &error);
 	if (rc < 0)
-		refuse(&b, rc, &error);
+		refuse(&b, rc, header, &error);
 	arena_free(&ctx->temp);
 	if (rc == 0)
 		return s;

@@ -330,8 +330,9 @@ SETUP(app_layer_event)
 	unsigned n = rule_protocols(proto, p);
 	if (n == 0)
 		return error_set(error, protocol_known_elsewhere(proto) ? ENOTSUP : EINVAL, "the protocol %s is not parsed", proto);
-	for (unsigned i = 0; i + 1 < n; i++)
-		if (tx_event_setup(b, p[i], dot + 1, NULL) == 0)
-			return 0;
-	return tx_event_setup(b, p[n - 1], dot + 1, error);
+	int rc = -ENOTSUP;
+	for (unsigned i = 0; i < n && rc; i++) /* of several, one that is parsed has the word */
+		if (!p[i]->recognise_only || rc == -ENOTSUP)
+			rc = tx_event_setup(b, p[i], dot + 1, error);
+	return rc;
 }

@@ -67,7 +67,7 @@ static int flags_letters(const char **s, uint8_t *out, struct error *error)
 	static const struct { char letter; uint8_t bit; } letter[] = {{'F', TCP_FIN}, {'S', TCP_SYN}, {'R', TCP_RST}, {'P', TCP_PSH}, {'A', TCP_ACK}, {'U', TCP_URG},
 		{'E', TCP_ECE}, {'C', TCP_CWR}, {'2', TCP_ECE}, {'1', TCP_CWR}, {'0', 0}};
 	*out = 0;
-	for (; **s && **s != ','; (*s)++) {
+	for (; **s && !strchr(",+*!=", **s); (*s)++) {
 		size_t i;
 		if (isspace((unsigned char)**s))
 			continue;
