@@ -321,6 +321,47 @@ static int parse_events(struct reading *r, struct bytes text, struct fy_diag *di
 	return status;
 }
 
+/* Length of the UTF-8 sequence at the start (RFC 3629: no surrogates, no overlong forms); 0: none. */
+static size_t utf8_len(struct bytes b)
+{
+	const uint8_t *p = b.data;
+	size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	if (n > b.len || n == 0)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	bool bad = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] >= 0xa0) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] >= 0x90);
+	return bad ? 0 : n;
+}
+
+/* "%YAML 1.1"; libfyaml 0.7 can hang over others. */
+static bool directive_ok(struct bytes rest)
+{
+	const uint8_t *newline = memchr(rest.data, '\n', rest.len);
+	struct bytes line = bytes_slice(rest, 0, newline ? (size_t)(newline - rest.data) : 0);
+	while (line.len && strchr(" \t\r", line.data[line.len - 1]))
+		line.len--;
+	return bytes_equal(line, BYTES_LITERAL("%YAML 1.1")) || bytes_equal(line, BYTES_LITERAL("%YAML 1.2"));
+}
+
+/* What libfyaml must not see: bytes that are no text, directives other than the version. */
+static int check_text(struct reading *r, struct bytes text)
+{
+	for (size_t i = 0, n; i < text.len; i += n) {
+		bool starts_line = i == 0 || text.data[i - 1] == '\n';
+		n = utf8_len(bytes_from(text, i));
+		r->line += starts_line && i > 0;
+		r->column = starts_line ? 1 : r->column + 1;
+		if (n == 0 || (text.data[i] < 32 && !strchr("\t\n\r", text.data[i])) || text.data[i] == 0)
+			return fail(r, "this is no text in UTF-8");
+		if (starts_line && text.data[i] == '%' && !directive_ok(bytes_from(text, i)))
+			return fail(r, "unknown directive: expected %YAML 1.1");
+	}
+	r->line = r->column = 1;
+	return 0;
+}
+
 static int load_text(struct conf_root *root, struct conf *top, struct bytes text, const char *name, struct error *error)
 {
 	if (text.len == 0)
@@ -333,7 +374,9 @@ static int load_text(struct conf_root *root, struct conf *top, struct bytes text
 	if (!diag)
 		return error_set(error, ENOMEM, "%s: out of memory", name);
 	fy_diag_set_collect_errors(diag, true);
-	int status = memchr(text.data, 0, text.len) ? fail(&r, "a NUL byte: this is no text") : parse_events(&r, text, diag);
+	int status = check_text(&r, text);
+	if (status == 0)
+		status = parse_events(&r, text, diag);
 	fy_diag_destroy(diag);
 	for (size_t i = 0; i < r.n_anchors; i++)
 		free(r.anchors[i].name);

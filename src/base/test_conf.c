@@ -116,6 +116,16 @@ static void errors_name_the_place(void **state)
 	assert_non_null(strstr(error.text, "/nonexistent/x.yaml: No such file"));
 	assert_int_equal(conf_load_text(root, BYTES_LITERAL("- 1\n- 2\n"), "l", &error), -EINVAL);
 	assert_int_equal(conf_load_text(root, BYTES_LITERAL(""), "e", &error), 0);
+	static const struct { const char *text; int line, column; } bad[] = {
+		{"a: 1\n%Y%A\n", 2, 1}, {"%YAML 1.1", 1, 1}, {"a: 1\nb: \xfe\n", 2, 4}, {"a: \xc0\x80\n", 1, 4}, {"a: \xed\xa0\x80\n", 1, 4}, {"a\n: \x01", 2, 3},
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(conf_load_text(root, bytes_of_string(bad[i].text), "b", &error), -EINVAL);
+		assert_int_equal(error.line, bad[i].line);
+		assert_int_equal(error.column, bad[i].column);
+	}
+	assert_int_equal(conf_load_text(root, BYTES_LITERAL("%YAML 1.1 \r\n---\na: \xc3\xa4\xe2\x82\xac\n"), "u", &error), 0);
+	assert_value(root, "a", "\xc3\xa4\xe2\x82\xac");
 	conf_free(root);
 }
 

@@ -107,10 +107,9 @@ static void read_rule(struct loading *l, bool active, int line, uint32_t indent)
 {
 	struct rule_set *s = l->set;
 	struct rule *r = arena_alloc(&s->arena, sizeof *r);
-	char *text = r ? arena_copy(&s->arena, l->text.data, l->text.len + 1) : NULL;
-	if (!text)
+	char *text = r ? arena_copy(&s->arena, buffer_string(&l->text), l->text.len + 1) : NULL;
+	if (!text || l->text.failed)
 		return;
-	text[l->text.len] = 0;
 	*r = (struct rule){.text = text, .file = l->file, .line = line, .active = active, .indent = indent, .n_breaks = l->n_breaks};
 	if (l->n_breaks)
 		r->breaks = arena_copy(&s->arena, l->breaks, l->n_breaks * sizeof *l->breaks);

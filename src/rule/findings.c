@@ -10,8 +10,8 @@ const char *const finding_severity_names[] = {"error", "warning", "unsupported",
 void rule_set_init(struct rule_set *s)
 {
 	*s = (struct rule_set){0};
-	arena_init(&s->arena, 1 << 20);
-	arena_init(&s->options, 1 << 20);
+	arena_init(&s->arena, 1 << 18);
+	arena_init(&s->options, 1 << 18);
 	s->index = rule_index_new();
 }
 
