@@ -77,11 +77,11 @@ static enum app_probe_result pop3_probe(struct bytes data, int direction, const 
 static const struct app_probe pop3_probes[] = {{TCP, "110", 2, 4, 16, pop3_probe}};
 PROTOCOL(pop3, "pop3", TCP, .probes = pop3_probes, .n_probes = 1);
 
-#define SIP_METHOD(text, n) AT_START(BOTH, TO_SERVER, text " ", n), AT_START(BOTH, TO_CLIENT, text " ", n)
+#define SIP_METHOD(text, n) AT_START(BOTH, TO_SERVER, text " ", n), AT_START(UDP, TO_CLIENT, text " ", n)
 static const struct app_pattern sip_patterns[] = {
 	SIP_METHOD("ACK", 4), SIP_METHOD("BYE", 4), SIP_METHOD("CANCEL", 7), SIP_METHOD("INFO", 5), SIP_METHOD("INVITE", 7),
 	SIP_METHOD("MESSAGE", 8), SIP_METHOD("NOTIFY", 7), SIP_METHOD("PRACK", 6), SIP_METHOD("PUBLISH", 8), SIP_METHOD("REFER", 6),
-	SIP_METHOD("REGISTER", 9), SIP_METHOD("SUBSCRIBE", 10), SIP_METHOD("SIP/2.0", 8),
+	SIP_METHOD("REGISTER", 9), SIP_METHOD("SUBSCRIBE", 10), AT_START(BOTH, TO_SERVER, "SIP/2.0 ", 8), AT_START(BOTH, TO_CLIENT, "SIP/2.0 ", 8),
 	AT_START(UDP, TO_SERVER, "OPTIONS ", 8), AT_START(UDP, TO_CLIENT, "OPTIONS ", 8),
 };
 PROTOCOL(sip, "sip", BOTH, .patterns = sip_patterns, .n_patterns = sizeof sip_patterns / sizeof *sip_patterns);
@@ -98,7 +98,7 @@ static enum app_probe_result telnet_probe(struct bytes data, int direction, cons
 static const struct app_probe telnet_probes[] = {{TCP, "23", 2, 3, 16, telnet_probe}};
 PROTOCOL(telnet, "telnet", TCP, .probes = telnet_probes, .n_probes = 1);
 
-static const struct app_pattern http2_patterns[] = {AT_START(TCP, TO_SERVER, "PRI * HTTP/2.0|0d 0a 0d 0a|SM|0d 0a 0d 0a|", 24)};
+static const struct app_pattern http2_patterns[] = {AT_START(TCP, TO_SERVER, "PRI * HTTP/2.0|0d 0a|", 16)};
 static const char *const http2_names[] = {"http2", "http", NULL};
 PROTOCOL(http2, "http2", TCP, .rule_names = http2_names, .patterns = http2_patterns, .n_patterns = 1);
 PROTOCOL(doh2, "doh2", TCP);
@@ -275,18 +275,23 @@ static enum app_probe_result ike_probe(struct bytes data, int direction, const s
 static const struct app_probe ike_probes[] = {{UDP, "500, 4500", 2, 28, 0, ike_probe}};
 PROTOCOL(ike, "ike", UDP, .probes = ike_probes, .n_probes = 1);
 
-/* RFC 9000 17.2: a long header; versions 1, 2, drafts, Google's Q and T series. */
+/*
+ * RFC 9000 17.2, 17.3: what comes to these ports and can be read as a header. Old versions and short headers have no mark to know
+ * them by, so a long header whose connection ids do not fit is all that is refused.
+ */
 static enum app_probe_result quic_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {
-	const uint8_t *p = data.data;
-	uint32_t version = load_be32(p + 1);
-	if (p[0] & 0x80)
-		return yes_if((p[0] & 0x40) && (version == 1 || version == 0x6b3343cf || version >> 8 == 0xff0000 || p[1] == 'Q' || p[1] == 'T'));
-	/* before the drafts: flags with version and an eight-byte connection id */
-	return yes_if((p[0] & 0x09) == 0x09 && data.len >= 13 && p[9] == 'Q' && p[10] == '0');
+	struct reader r = reader_over(data);
+	if (!(reader_u8(&r) & 0x80))
+		return PROBE_YES;
+	reader_skip(&r, 4);
+	uint8_t destination = reader_u8(&r);
+	reader_skip(&r, destination);
+	uint8_t source = reader_u8(&r);
+	return yes_if(!r.failed && destination <= 20 && source <= 20);
 }
 
-static const struct app_probe quic_probes[] = {{UDP, "443, 80", 2, 7, 0, quic_probe}};
+static const struct app_probe quic_probes[] = {{UDP, "443, 80", TO_SERVER, 7, 0, quic_probe}};
 PROTOCOL(quic, "quic", UDP, .probes = quic_probes, .n_probes = 1);
 
 #define DHT(text, n) AT_START(UDP, TO_SERVER, text, n), AT_START(UDP, TO_CLIENT, text, n)

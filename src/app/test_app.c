@@ -112,16 +112,6 @@ static void failed_when_both_are_nothing(void **state)
 	teardown(&x);
 }
 
-static void wrong_direction_first(void **state)
-{
-	struct fixture x;
-	setup(&x, PROTO_TCP, 40000, 80);
-	feed(&x, TO_CLIENT, "HTTP/1.1 200 OK\r\n\r\n");
-	assert_string_equal(app_flow_name(x.flow.app), "failed");
-	assert_int_equal(x.flow.app->event[0], APPLAYER_WRONG_DIRECTION_FIRST_DATA);
-	teardown(&x);
-}
-
 static const uint8_t dns_query[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
 
 static void by_probe(void **state)
@@ -181,7 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_pattern), cmocka_unit_test(one_direction), cmocka_unit_test(mismatch), cmocka_unit_test(failed_when_both_are_nothing),
-		cmocka_unit_test(wrong_direction_first), cmocka_unit_test(by_probe), cmocka_unit_test(turned), cmocka_unit_test(buffers_are_dense),
+		cmocka_unit_test(by_probe), cmocka_unit_test(turned), cmocka_unit_test(buffers_are_dense),
 		cmocka_unit_test(slide_window),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

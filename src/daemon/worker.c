@@ -121,14 +121,18 @@ static void feed_app(struct worker *w, struct packet *p, struct flow *f, int dir
 			direction = !direction;
 			if (p && p->flow == f)
 				p->flags ^= PACKET_TO_SERVER | PACKET_TO_CLIENT;
+			stream_app_again(f, direction);
 			continue;
 		}
 		if (f->app && f->app->proto && f->app->waiting[!direction]) {
 			/* this direction told the protocol; the other's bytes came before */
 			f->app->waiting[!direction] = false;
+			stream_app_again(f, !direction);
 			feed_app(w, p, f, !direction, flush);
-			if (used == 0 && !stop)
+			if (used == 0 && !stop) {
+				stream_app_again(f, direction);
 				continue;
+			}
 		}
 		stream_app_consumed(w->streams, f, direction, chunk.flags & STREAM_GAP ? chunk.data.len : used);
 		if (stop)

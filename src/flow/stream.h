@@ -116,6 +116,8 @@ struct stream_chunk {
 bool stream_app_next(struct stream_engine *e, struct flow *f, int direction, bool flush, struct stream_chunk *out);
 /* The parser has taken n bytes (or the whole gap: n = its length; or the end: n = 0 with eof delivered). */
 void stream_app_consumed(struct stream_engine *e, struct flow *f, int direction, uint64_t n);
+/* What was offered and not taken is offered again, though nothing new has come (the other direction has told the protocol, the flow was turned). */
+void stream_app_again(struct flow *f, int direction);
 /* It wants no more bytes of this direction. */
 void stream_app_stop(struct flow *f, int direction);
 

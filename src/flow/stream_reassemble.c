@@ -517,6 +517,15 @@ void stream_app_consumed(struct stream_engine *e, struct flow *f, int direction,
 		side->eof_delivered = true;
 }
 
+void stream_app_again(struct flow *f, int direction)
+{
+	if (!f->tcp)
+		return;
+	struct stream_side *side = &f->tcp->side[direction];
+	side->app_offered = side->app_edge;
+	side->eof_offered = side->eof_delivered = false;
+}
+
 void stream_app_stop(struct flow *f, int direction)
 {
 	if (f->tcp)

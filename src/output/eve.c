@@ -241,8 +241,9 @@ void eve_app_proto(struct json *j, const struct flow *f)
 	json_string(j, "app_proto", name);
 	for (int d = 0; d < 2; d++) {
 		/* what one direction alone looked like, when the whole is something else */
-		if (a->found[d] && a->found[d] != a->proto)
-			json_string(j, d == TO_SERVER ? "app_proto_ts" : "app_proto_tc", a->found[d]->name);
+		const char *side = app_flow_side_name(a, d);
+		if (side)
+			json_string(j, d == TO_SERVER ? "app_proto_ts" : "app_proto_tc", side);
 	}
 	if (a->original && a->original != a->proto)
 		json_string(j, "app_proto_orig", a->original->name);

@@ -67,7 +67,7 @@ bool http_content_range(struct bytes value, struct http_range *out)
 			n++;
 		} else if (c == '*' && i + 1 < value.len && value.data[i + 1] == '/') {
 			n = 1; /* no range, only a size: it could not be satisfied */
-		} else if (c != ' ' && c != '*' && c != '=') {
+		} else if (c != ' ' && c != '*') {
 			return false;
 		}
 	}

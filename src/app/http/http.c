@@ -19,5 +19,5 @@ const struct app_proto app_http = {
 	.patterns = http_patterns, .n_patterns = N_HTTP_PATTERNS, .keywords = http_keywords, .n_keywords = N_HTTP_KEYWORDS,
 	.events = http_event_names, .upper_events = true, .loggers = loggers, .n_loggers = 1,
 	.configure = http_settings_read, .unconfigure = http_settings_free, .open = http_open, .parse = http_parse, .close = http_close,
-	.tx_release = http_tx_release, .tx_inspected = http_body_inspected, .first_dir = TO_SERVER, .max_tx = 512,
+	.tx_release = http_tx_release, .tx_inspected = http_body_inspected, .first_dir = 2, .max_tx = 512,
 };

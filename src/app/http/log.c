@@ -66,7 +66,7 @@ static void log_basic(struct json *j, const struct http_tx *t)
 	const htp_tx_t *h = t->htp;
 	struct bytes type;
 	log_string(j, "hostname", h->request_hostname);
-	if (h->request_port_number >= 0)
+	if (h->request_port_number > 0)
 		json_int(j, "http_port", h->request_port_number);
 	log_string(j, "url", h->request_uri);
 	log_header(j, "http_user_agent", t, TO_SERVER, "user-agent");
@@ -86,7 +86,7 @@ static void log_extended(struct json *j, const struct http_tx *t)
 	log_string(j, "protocol", h->request_protocol);
 	if (h->response_status_number > 0) {
 		json_int(j, "status", h->response_status_number);
-		if (h->response_status_number > 300 && h->response_status_number < 304)
+		if (h->response_status_number > 300 && h->response_status_number < 400)
 			log_header(j, "redirect", t, TO_CLIENT, "location");
 	}
 	json_int(j, "length", h->response_message_len);
@@ -123,8 +123,8 @@ static void log_all_headers(struct json *j, const char *key, htp_table_t *table)
 bool http_log(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o)
 {
 	const struct http_tx *t = (const struct http_tx *)tx;
-	if (!t->htp)
-		return false;
+	if (!t->htp || (!t->htp->request_uri && !t->htp->response_line && !t->htp->request_method))
+		return false; /* begun by an empty line, and nothing came */
 	json_open(j, "http");
 	log_basic(j, t);
 	if (o->http.custom.n)

@@ -31,7 +31,7 @@ static const struct {
 	int absent; /* -1: what the personality says */
 } switches[] = {
 	{"path-convert-backslash-separators", htp_config_set_backslash_convert_slashes, HTP_DECODER_DEFAULTS, -1},
-	{"path-convert-lowercase", htp_config_set_convert_lowercase, HTP_DECODER_DEFAULTS, -1},
+	{"path-convert-lowercase", htp_config_set_convert_lowercase, HTP_DECODER_DEFAULTS, 0},
 	{"path-nul-encoded-terminates", htp_config_set_nul_encoded_terminates, HTP_DECODER_DEFAULTS, -1},
 	{"path-nul-raw-terminates", htp_config_set_nul_raw_terminates, HTP_DECODER_DEFAULTS, -1},
 	{"path-separators-compress", htp_config_set_path_separators_compress, HTP_DECODER_DEFAULTS, -1},
@@ -132,8 +132,7 @@ static int read_config(struct http_config *c, struct conf *node, struct error *e
 	htp_config_set_parse_request_auth(c->htp, 1);
 	htp_config_set_plusspace_decode(c->htp, HTP_DECODER_DEFAULTS, 0);
 	set_switches(c, node);
-	if (node && conf_bool(node, "allow-space-uri", false))
-		htp_config_set_allow_space_uri(c->htp, 1);
+	htp_config_set_allow_space_uri(c->htp, !node || conf_bool(node, "allow-space-uri", true));
 	c->uri_include_all = node && conf_bool(node, "uri-include-all", false);
 	c->double_decode_path = node && conf_bool(node, "double-decode-path", false);
 	c->double_decode_query = node && conf_bool(node, "double-decode-query", false);

@@ -104,7 +104,7 @@ static bool has_event(const struct app_tx *tx, const char *name)
 }
 
 static const char request[] =
-	"POST /a/../b/%63?q=%41+1#f HTTP/1.1\r\nHost: ExAmple.com:8080\r\nUser-Agent:  Tester/1 \r\nCookie: k=v\r\n"
+	"POST /a/../B/%63?q=%41+1#f HTTP/1.1\r\nHost: ExAmple.com:8080\r\nUser-Agent:  Tester/1 \r\nCookie: k=v\r\n"
 	"X-A: 1\r\nX-A: 2\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
 static const char response[] =
 	"HTTP/1.1 200 Very OK\r\nServer: S\r\nSet-Cookie: c=d\r\nTransfer-Encoding: chunked\r\nContent-Type: text/html; charset=x\r\n\r\n"
@@ -119,10 +119,10 @@ static void check_exchange(size_t step)
 	assert_int_equal(tx->state[TO_SERVER], HTTP_COMPLETE);
 	assert_int_equal(tx->state[TO_CLIENT], HTTP_STARTED);
 	assert_buffer(&x, tx, TO_SERVER, "http.method", "POST");
-	assert_buffer(&x, tx, TO_SERVER, "http.uri", "/b/c?q=A+1#f");
-	assert_buffer(&x, tx, TO_SERVER, "http.uri.raw", "/a/../b/%63?q=%41+1#f");
+	assert_buffer(&x, tx, TO_SERVER, "http.uri", "/B/c?q=A+1#f");
+	assert_buffer(&x, tx, TO_SERVER, "http.uri.raw", "/a/../B/%63?q=%41+1#f");
 	assert_buffer(&x, tx, TO_SERVER, "http.protocol", "HTTP/1.1");
-	assert_buffer(&x, tx, TO_SERVER, "http.request_line", "POST /a/../b/%63?q=%41+1#f HTTP/1.1");
+	assert_buffer(&x, tx, TO_SERVER, "http.request_line", "POST /a/../B/%63?q=%41+1#f HTTP/1.1");
 	assert_buffer(&x, tx, TO_SERVER, "http.host", "example.com");
 	assert_buffer(&x, tx, TO_SERVER, "http.user_agent", "Tester/1");
 	assert_buffer(&x, tx, TO_SERVER, "http.cookie", "k=v");
@@ -133,7 +133,7 @@ static void check_exchange(size_t step)
 		      "\r\nHost\r\nUser-Agent\r\nCookie\r\nX-A\r\nContent-Type\r\nContent-Length\r\n\r\n");
 	assert_buffer(&x, tx, TO_SERVER, "http.request_header", "Host: ExAmple.com:8080");
 	assert_buffer(&x, tx, TO_SERVER, "http.request_body", "hello");
-	assert_buffer(&x, tx, TO_SERVER, "file.name", "/b/c");
+	assert_buffer(&x, tx, TO_SERVER, "file.name", "/B/c");
 	assert_absent(&x, tx, TO_SERVER, "http.referer");
 	assert_absent(&x, tx, TO_CLIENT, "http.stat_code");
 	feed_text(&x, TO_CLIENT, response, step);
@@ -366,7 +366,7 @@ static void eve(void **state)
 	json_open(&j, NULL);
 	assert_true(app_http.loggers[0].log(&j, x.flow.app, tx_number(&x, 0), TO_CLIENT, &o));
 	json_close(&j);
-	assert_string_equal(buffer_string(&out), "{\"http\":{\"hostname\":\"ExAmple.com\",\"http_port\":8080,\"url\":\"/a/../b/%63?q=%41+1#f\","
+	assert_string_equal(buffer_string(&out), "{\"http\":{\"hostname\":\"ExAmple.com\",\"http_port\":8080,\"url\":\"/a/../B/%63?q=%41+1#f\","
 						 "\"http_user_agent\":\"Tester/1\",\"http_content_type\":\"text/html\",\"http_method\":\"POST\","
 						 "\"protocol\":\"HTTP/1.1\",\"status\":200,\"length\":29}}");
 	buffer_free(&out);
