@@ -334,10 +334,12 @@ static void write_header(const struct tracker *t, uint8_t *out)
 		out[t->next_header_at] = t->next_header;
 		return;
 	}
+	/* Adjusted, not made anew (RFC 1624): a checksum that was wrong stays wrong. */
+	uint16_t off_by = checksum_fold(checksum_add(0, bytes_of(out, header_len)));
 	store_be16(out + 2, (uint16_t)(header_len + t->len));
 	store_be16(out + 6, 0);
 	store_be16(out + 10, 0);
-	uint16_t sum = checksum_fold(checksum_add(0, bytes_of(out, header_len)));
+	uint16_t sum = checksum_fold(checksum_add(off_by, bytes_of(out, header_len)));
 	memcpy(out + 10, &sum, sizeof sum);
 }
 

@@ -140,7 +140,7 @@ void decode_icmp(struct decoder *d, struct packet *p, struct bytes b)
 		packet_add_event(p, EVENT_ICMPV4_UNKNOWN_TYPE);
 	else if (p->icmp.code > row->max_code)
 		packet_add_event(p, EVENT_ICMPV4_UNKNOWN_CODE);
-	else if (row->quotes)
+	else if (row->quotes && p->payload.len) /* one that quotes nothing is odd, but not cut short */
 		decode_quoted_ip4(p, p->payload);
 	if (p->icmp.type == 3 && p->icmp.code == 4) {
 		p->icmp.has_mtu = true;

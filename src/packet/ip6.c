@@ -37,14 +37,10 @@ static void walk_options(struct packet *p, struct bytes b, enum packet_event unk
 		uint8_t type = reader_u8(&r);
 		if (type == 0) /* Pad1 */
 			continue;
-		if (!reader_left(&r)) {
-			packet_add_event(p, EVENT_IPV6_EXTHDR_INVALID_OPTLEN);
-			return;
-		}
 		uint8_t len = reader_u8(&r);
-		if (len > reader_left(&r) || !option_len_ok(type, len)) {
+		if (r.failed || len > reader_left(&r) || !option_len_ok(type, len)) {
 			packet_add_event(p, EVENT_IPV6_EXTHDR_INVALID_OPTLEN);
-			return;
+			break;
 		}
 		if (type == 1 && len == 0)
 			packet_add_event(p, EVENT_IPV6_ZERO_LEN_PADN);

@@ -60,6 +60,14 @@ void decode_loop(struct decoder *d, struct packet *p, struct bytes b)
 	decode_null(d, p, b);
 }
 
+static void decode_type(struct decoder *d, struct packet *p, uint16_t type, struct bytes b)
+{
+	if (decode_ether_type(d, p, type, b))
+		return;
+	packet_add_event(p, EVENT_ETHERNET_UNKNOWN_ETHERTYPE);
+	COUNT(d->counters, DECODER_UNKNOWN_ETHERTYPE);
+}
+
 void decode_sll(struct decoder *d, struct packet *p, struct bytes b)
 {
 	enum { SLL_HEADER = 16 };
@@ -68,7 +76,7 @@ void decode_sll(struct decoder *d, struct packet *p, struct bytes b)
 		packet_add_event(p, EVENT_SLL_PKT_TOO_SMALL);
 		return;
 	}
-	decode_ether_type(d, p, load_be16(b.data + 14), bytes_from(b, SLL_HEADER));
+	decode_type(d, p, load_be16(b.data + 14), bytes_from(b, SLL_HEADER));
 }
 
 void decode_sll2(struct decoder *d, struct packet *p, struct bytes b)
@@ -79,7 +87,7 @@ void decode_sll2(struct decoder *d, struct packet *p, struct bytes b)
 		packet_add_event(p, EVENT_SLL2_PKT_TOO_SMALL);
 		return;
 	}
-	decode_ether_type(d, p, load_be16(b.data), bytes_from(b, SLL2_HEADER));
+	decode_type(d, p, load_be16(b.data), bytes_from(b, SLL2_HEADER));
 }
 
 void decode_chdlc(struct decoder *d, struct packet *p, struct bytes b)
@@ -90,7 +98,7 @@ void decode_chdlc(struct decoder *d, struct packet *p, struct bytes b)
 		packet_add_event(p, EVENT_CHDLC_PKT_TOO_SMALL);
 		return;
 	}
-	decode_ether_type(d, p, load_be16(b.data + 2), bytes_from(b, CHDLC_HEADER));
+	decode_type(d, p, load_be16(b.data + 2), bytes_from(b, CHDLC_HEADER));
 }
 
 enum { PPP_IP4 = 0x21, PPP_VJ_COMPRESSED = 0x2d, PPP_VJ_UNCOMPRESSED = 0x2f, PPP_IP6 = 0x57, PPP_MPLS_UNICAST = 0x281, PPP_MPLS_MULTICAST = 0x283 };

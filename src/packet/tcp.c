@@ -124,11 +124,11 @@ void decode_tcp(struct decoder *d, struct packet *p, struct bytes b)
 	}
 	struct tcp_layer *t = &p->tcp;
 	uint8_t header_len = (uint8_t)((b.data[12] >> 4) * 4);
-	if (header_len < TCP_HEADER) {
+	if (header_len > b.len) {
 		packet_add_event(p, EVENT_TCP_HLEN_TOO_SMALL);
 		return;
 	}
-	if (header_len > b.len) {
+	if (header_len < TCP_HEADER) {
 		packet_add_event(p, EVENT_TCP_INVALID_OPTLEN);
 		return;
 	}
