@@ -134,6 +134,13 @@ static bool walk_ah(struct walk *w)
 	return true;
 }
 
+/* The first fragment holds the whole chain of headers (RFC 7112): is the one behind the fragment header there? */
+static bool upper_header_there(const struct walk *w)
+{
+	static const uint8_t least[256] = {[PROTO_TCP] = 20, [PROTO_UDP] = 8, [PROTO_ICMPV6] = 8, [PROTO_SCTP] = 12};
+	return w->rest.len >= least[w->next];
+}
+
 /* False also for a real fragment: what follows is not a header of ours to read. */
 static bool walk_fragment(struct walk *w)
 {
@@ -160,7 +167,10 @@ static bool walk_fragment(struct walk *w)
 		packet_add_event(p, EVENT_IPV6_FRAG_INVALID_LENGTH);
 	if (!p->ip6.more_fragments && !p->ip6.frag_offset) {
 		packet_add_event(p, EVENT_IPV6_EXTHDR_USELESS_FH); /* an atomic fragment, RFC 6946: whole by itself */
-		return true;
+		if (upper_header_there(w))
+			return true;
+		packet_add_event(p, EVENT_IPV6_TRUNC_EXTHDR);
+		return false;
 	}
 	p->flags |= PACKET_FRAGMENT;
 	return false;

@@ -103,16 +103,23 @@ void decode_chdlc(struct decoder *d, struct packet *p, struct bytes b)
 
 enum { PPP_IP4 = 0x21, PPP_VJ_COMPRESSED = 0x2d, PPP_VJ_UNCOMPRESSED = 0x2f, PPP_IP6 = 0x57, PPP_MPLS_UNICAST = 0x281, PPP_MPLS_MULTICAST = 0x283 };
 
-static const uint16_t ppp_known[] = { /* protocols that are right, but carry nothing to look at */
+static const uint16_t ppp_data[] = { /* protocols that carry data that nothing here reads */
 	0x0023, 0x0025, 0x0027, 0x0029, 0x002b, 0x0031, 0x0033, 0x0035, 0x003d, 0x003f, 0x0041, 0x0043, 0x0045, 0x0047, 0x004b, 0x00fb, 0x00fd,
-	0x0201, 0x0203, 0x0207, 0x8021, 0x8023, 0x8025, 0x8027, 0x8029, 0x802b, 0x8031, 0x8057, 0x80fb, 0x80fd, 0x8281, 0xc021, 0xc023, 0xc025,
-	0xc027, 0xc223, PPP_VJ_COMPRESSED,
+	0x0201, 0x0203, 0x0207, PPP_VJ_COMPRESSED,
 };
+
+/* Network and link control (RFC 1661 section 2): 8021 IPCP, C021 LCP, C223 CHAP … Right, and nothing to look at. */
+static bool is_ppp_control(uint16_t protocol)
+{
+	return protocol >= 0x8000;
+}
 
 static void decode_ppp_other(struct packet *p, uint16_t protocol)
 {
-	for (size_t i = 0; i < sizeof ppp_known / sizeof *ppp_known; i++) {
-		if (ppp_known[i] == protocol) {
+	if (is_ppp_control(protocol))
+		return;
+	for (size_t i = 0; i < sizeof ppp_data / sizeof *ppp_data; i++) {
+		if (ppp_data[i] == protocol) {
 			packet_add_event(p, EVENT_PPP_UNSUP_PROTO);
 			return;
 		}

@@ -7,7 +7,7 @@ void decode_udp(struct decoder *d, struct packet *p, struct bytes b)
 	enum { UDP_HEADER = 8 };
 	COUNT(d->counters, DECODER_UDP);
 	if (b.len < UDP_HEADER) {
-		packet_add_event(p, EVENT_UDP_PKT_TOO_SMALL);
+		packet_add_event(p, EVENT_UDP_HLEN_TOO_SMALL);
 		return;
 	}
 	uint16_t len = load_be16(b.data + 4);

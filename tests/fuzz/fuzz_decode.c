@@ -44,7 +44,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (++n > DECODE_MAX_PACKETS)
 			abort();
 	}
-	(void)sum;
 	if (!n)
 		abort();
 	free(copy);
