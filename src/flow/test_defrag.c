@@ -148,6 +148,8 @@ static struct packet *fragment4(struct rig *r, uint16_t id, uint32_t offset, siz
 	b[8] = 64;
 	b[9] = PROTO_UDP;
 	memcpy(b + 12, "\x0a\0\0\1\x0a\0\0\2", 8);
+	uint16_t sum = checksum_fold(checksum_add(0, bytes_of(b, 20)));
+	memcpy(b + 10, &sum, sizeof sum);
 	memset(b + 20, fill, len);
 	return decode_ip(r, 20 + len, time);
 }
@@ -177,6 +179,18 @@ static void test_datagram4(void **state)
 	assert_int_equal(r->counters.value[COUNTER_DEFRAG_IPV4_FRAGMENTS], 2);
 	assert_int_equal(r->counters.value[COUNTER_DEFRAG_IPV4_REASSEMBLED], 1);
 	assert_int_equal(r->counters.value[COUNTER_DEFRAG_MEMUSE], 0);
+}
+
+/* A header checksum that was wrong in the first fragment is wrong in the whole. */
+static void test_bad_checksum(void **state)
+{
+	struct rig *r = *state;
+	struct bytes whole;
+	struct packet *p = fragment4(r, 7, 0, 16, true, 'a', 0);
+	r->buffer[10] ^= 0x55;
+	assert_false(defrag_packet(r->defrag, p, &whole));
+	assert_true(defrag_packet(r->defrag, fragment4(r, 7, 16, 8, false, 'b', 0), &whole));
+	assert_int_not_equal(checksum_fold(checksum_add(0, bytes_slice(whole, 0, 20))), 0);
 }
 
 static void test_timeout(void **state)
@@ -315,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_orders),
 		cmocka_unit_test_setup_teardown(test_datagram4, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_datagram6, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(test_bad_checksum, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_timeout, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_too_large, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(test_largest, rig_setup, rig_teardown),
