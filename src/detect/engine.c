@@ -125,7 +125,8 @@ static void place_tx(struct engine *e, const struct signature *s)
 				number_list_add(&point->plain, s->number);
 				continue;
 			}
-			struct prefilter *p = prefilter_get(e, s->fast.buffer, s->fast.transforms, d, false, false);
+			struct prefilter *p = prefilter_get(e, &(struct prefilter){.buffer = s->fast.buffer, .transforms = s->fast.transforms,
+										     .direction = (uint8_t)d});
 			bool known = false; /* a second protocol with the same buffer shares the patterns */
 			for (size_t before = 0; before < i; before++)
 				known |= sig_is_for(s, app_protocols[before]) && e->rows[before][s->fast.buffer - BUFFER_APP] &&
@@ -153,13 +154,20 @@ static bool sig_covers_others(const struct signature *s)
 static void place_payload(struct engine *e, const struct signature *s, int d)
 {
 	bool tcp = sig_covers(s, PROTO_TCP);
-	bool stream = tcp && s->type != SIG_PACKET, packet = tcp && s->type != SIG_STREAM && s->type != SIG_APP;
-	if (stream)
-		prefilter_add(prefilter_get(e, BUFFER_PAYLOAD, s->fast.transforms, d, true, false), s);
-	if (packet)
-		prefilter_add(prefilter_get(e, BUFFER_PAYLOAD, s->fast.transforms, d, false, false), s);
+	const struct sig_sets *k = &e->tables.sets[s->number];
+	struct prefilter like = {.buffer = BUFFER_PAYLOAD, .transforms = s->fast.transforms, .direction = (uint8_t)d, .sport = k->sport, .dport = k->dport};
+	if (s->flags & SIG_BIDIRECTIONAL)
+		like.sport = like.dport = 0; /* either way round: looked for at all ports */
+	if (tcp && s->type != SIG_PACKET) {
+		like.stream = true;
+		prefilter_add(prefilter_get(e, &like), s);
+	}
+	like.stream = false;
+	if (tcp && s->type != SIG_STREAM && s->type != SIG_APP)
+		prefilter_add(prefilter_get(e, &like), s);
+	like.udp = true;
 	if (sig_covers(s, PROTO_UDP) || sig_covers_others(s))
-		prefilter_add(prefilter_get(e, BUFFER_PAYLOAD, s->fast.transforms, d, false, true), s);
+		prefilter_add(prefilter_get(e, &like), s);
 }
 
 static void place_packet(struct engine *e, const struct signature *s)
@@ -194,10 +202,7 @@ static void place(struct engine *e, struct signature *s)
 	case SIG_DECODER_EVENT:
 		number_list_add(&e->decoder, s->number);
 		break;
-	case SIG_IP_ONLY: case SIG_LIKE_IP_ONLY:
-		for (int d = 0; d < 2; d++)
-			if (sig_has_direction(s, d))
-				number_list_add(&e->ip_only[d], s->number);
+	case SIG_IP_ONLY: case SIG_LIKE_IP_ONLY: /* in the tables of addresses */
 		break;
 	case SIG_PD_ONLY:
 		for (int d = 0; d < 2; d++)
@@ -209,20 +214,6 @@ static void place(struct engine *e, struct signature *s)
 		break;
 	default:
 		place_packet(e, s);
-	}
-}
-
-static void find_points(struct engine *e)
-{
-	for (struct prefilter *p = e->prefilters; p; p = p->next) {
-		if (p->buffer != BUFFER_PAYLOAD)
-			continue;
-		if (p->stream)
-			e->stream[p->direction] = p;
-		else if (p->udp)
-			e->udp[p->direction] = p;
-		else
-			e->packet[p->direction] = p;
 	}
 }
 
@@ -253,11 +244,11 @@ struct engine *engine_new(struct rule_set *rules, const struct engine_settings *
 	e->chains = ctx->chains;
 	make_rows(e);
 	signatures_number(e->sig, e->n_sigs);
-	for (uint32_t i = 0; i < e->n_sigs; i++) {
+	for (uint32_t i = 0; i < e->n_sigs; i++)
 		e->sig[i]->type = (uint8_t)signature_type_of(e->sig[i]);
+	group_tables_build(&e->tables, e->sig, e->n_sigs);
+	for (uint32_t i = 0; i < e->n_sigs; i++)
 		place(e, e->sig[i]);
-	}
-	find_points(e);
 	if (prefilters_compile(e, error)) {
 		e->rules = NULL; /* stays the caller's */
 		engine_free(e);
@@ -280,7 +271,6 @@ static void free_points(struct engine *e)
 	free(e->rows);
 	free(e->decoder.number);
 	for (int d = 0; d < 2; d++) {
-		free(e->ip_only[d].number);
 		free(e->pd_only[d].number);
 		for (int k = 0; k < 3; k++)
 			free(e->plain[d][k].number);
@@ -293,6 +283,7 @@ void engine_free(struct engine *e)
 		return;
 	prefilters_free(e);
 	free_points(e);
+	group_tables_free(&e->tables);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
 		signature_release(e->sig[i]);
 	transform_chains_release(e->chains);
@@ -348,7 +339,8 @@ static int inspect_new(struct detect_scratch *s, const struct engine *e)
 	in->seen = calloc(e->n_sigs + 1u, sizeof *in->seen);
 	in->candidate = calloc(e->n_sigs + 1u, sizeof *in->candidate);
 	in->room = e->n_sigs;
-	if (!in->seen || !in->candidate)
+	in->groups = group_cache_new(e);
+	if (!in->seen || !in->candidate || !in->groups)
 		return -ENOMEM;
 	if (e->scratch && hs_clone_scratch(e->scratch, &in->scratch) != HS_SUCCESS)
 		return -ENOMEM;
@@ -361,6 +353,7 @@ static void inspect_free(struct detect_scratch *s)
 	if (!in)
 		return;
 	hs_free_scratch(in->scratch);
+	group_cache_free(in->groups);
 	free(in->seen);
 	free(in->candidate);
 	free(in);

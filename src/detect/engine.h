@@ -8,6 +8,7 @@
 #pragma once
 
 #include "detect/detect.h"
+#include "detect/group.h"
 #include "detect/keywords.h"
 
 #include <hs.h>
@@ -21,6 +22,9 @@ struct prefilter {
 	uint8_t direction;         /* TO_SERVER, TO_CLIENT */
 	bool stream;               /* BUFFER_PAYLOAD: the raw stream, not the packet */
 	bool udp;                  /* BUFFER_PAYLOAD: of what is not TCP */
+	uint16_t sport, dport;     /* BUFFER_PAYLOAD: the port sets of its signatures (group.h) */
+	struct bytes *few;         /* no database for a pattern or two: they are looked for one by one */
+	unsigned few_nocase;
 	hs_database_t *database;
 	uint32_t n_patterns, longest;
 	uint32_t *first;           /* per pattern: where its signatures start in `sigs`; one more at the end */
@@ -54,9 +58,9 @@ struct engine {
 	struct signature **sig;    /* by number */
 	uint32_t n_sigs;
 	struct prefilter *prefilters;
-	struct number_list decoder, ip_only[2], pd_only[2];
+	struct number_list decoder, pd_only[2];
 	struct number_list plain[2][3]; /* packets without a pattern: direction × TCP, UDP, other */
-	struct prefilter *stream[2], *packet[2], *udp[2];
+	struct group_tables tables;
 	struct app_point (*app)[2];   /* by row of app_protocols */
 	size_t n_app;
 	const struct app_keyword ***rows; /* [protocol][buffer - BUFFER_APP] */
@@ -73,7 +77,7 @@ enum signature_type signature_type_of(const struct signature *s);
 void signatures_number(struct signature **sig, uint32_t n);
 
 /* prefilter.c */
-struct prefilter *prefilter_get(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction, bool stream, bool udp);
+struct prefilter *prefilter_get(struct engine *e, const struct prefilter *like);
 void prefilter_add(struct prefilter *p, const struct signature *s);
 int prefilters_compile(struct engine *e, struct error *error);
 void prefilters_free(struct engine *e);
@@ -85,6 +89,8 @@ struct inspect {
 	uint32_t round;
 	uint32_t *candidate;
 	size_t n_candidates, room;
+	struct group_cache *groups;
+	const struct rule_group *group; /* of the packet at hand */
 	/* the packet's own state */
 	bool matched_stream;       /* the match at hand came from the raw stream */
 	struct stream_chunk chunk;

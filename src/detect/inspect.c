@@ -5,28 +5,18 @@
  */
 #include "detect/engine.h"
 
-static bool addresses_match(const struct signature *sig, const struct packet *p)
+/* Rules by addresses alone are not in the groups: their own sets are asked. */
+static bool addresses_match(const struct signature *sig, const struct address *src, const struct address *dst)
 {
-	bool src = sig->flags & SIG_SRC_ANY || address_set_contains(sig->src, &p->src);
-	bool dst = src && (sig->flags & SIG_DST_ANY || address_set_contains(sig->dst, &p->dst));
-	return src && dst;
+	return (sig->flags & SIG_SRC_ANY || address_set_contains(sig->src, src)) && (sig->flags & SIG_DST_ANY || address_set_contains(sig->dst, dst));
 }
 
-static bool ports_match(const struct signature *sig, const struct packet *p)
+static bool ends_match(const struct detect_scratch *s, const struct signature *sig)
 {
-	bool has = p->is_tcp || p->is_udp || p->is_sctp;
-	if (!has)
-		return sig->any_proto || (sig->flags & SIG_SPORT_ANY && sig->flags & SIG_DPORT_ANY) || !(p->proto == PROTO_TCP || p->proto == PROTO_UDP);
-	return (sig->flags & SIG_SPORT_ANY || port_set_contains(sig->sport, p->sport)) &&
-	       (sig->flags & SIG_DPORT_ANY || port_set_contains(sig->dport, p->dport));
-}
-
-static bool turned_match(const struct signature *sig, const struct packet *p)
-{
-	bool has = p->is_tcp || p->is_udp || p->is_sctp;
-	return (sig->flags & SIG_SRC_ANY || address_set_contains(sig->src, &p->dst)) && (sig->flags & SIG_DST_ANY || address_set_contains(sig->dst, &p->src)) &&
-	       (!has || ((sig->flags & SIG_SPORT_ANY || port_set_contains(sig->sport, p->dport)) &&
-			 (sig->flags & SIG_DPORT_ANY || port_set_contains(sig->dport, p->sport))));
+	const struct packet *p = s->packet;
+	if (sig->type != SIG_IP_ONLY && sig->type != SIG_LIKE_IP_ONLY)
+		return group_matches(&s->engine->tables, inspect_of((struct detect_scratch *)s)->group, sig);
+	return addresses_match(sig, &p->src, &p->dst) || (sig->flags & SIG_BIDIRECTIONAL && addresses_match(sig, &p->dst, &p->src));
 }
 
 static bool flow_flags_match(const struct signature *sig, const struct packet *p)
@@ -63,9 +53,7 @@ bool header_matches(const struct detect_scratch *s, const struct signature *sig)
 		return false;
 	if (!flow_flags_match(sig, p))
 		return false;
-	if (addresses_match(sig, p) && ports_match(sig, p))
-		return true;
-	return sig->flags & SIG_BIDIRECTIONAL && turned_match(sig, p);
+	return ends_match(s, sig);
 }
 
 bool tests_hold(struct detect_scratch *s, const struct signature *sig)
@@ -193,10 +181,9 @@ static void check_list(struct detect_scratch *s, const struct number_list *l)
 		check_packet_rule(s, l->number[i]);
 }
 
-static void add_list(struct inspect *in, const struct number_list *l)
+static void add_candidate(void *context, uint32_t number)
 {
-	for (size_t i = 0; i < l->n; i++)
-		inspect_add(in, l->number[i]);
+	inspect_add(context, number);
 }
 
 static void check_addresses(struct detect_scratch *s, int direction)
@@ -207,9 +194,14 @@ static void check_addresses(struct detect_scratch *s, int direction)
 		return;
 	if (f)
 		f->flags |= flag;
-	check_list(s, &s->engine->ip_only[direction]);
+	struct inspect *in = inspect_of(s);
+	inspect_begin(in);
+	group_ip_only(&s->engine->tables, direction, s->packet, add_candidate, in);
 	if (!f)
-		check_list(s, &s->engine->ip_only[!direction]);
+		group_ip_only(&s->engine->tables, !direction, s->packet, add_candidate, in);
+	inspect_sort(in);
+	for (size_t i = 0; i < in->n_candidates; i++)
+		check_packet_rule(s, in->candidate[i]);
 }
 
 static void check_protocol(struct detect_scratch *s, int direction)
@@ -232,40 +224,34 @@ static void find_stream(struct detect_scratch *s, int direction, bool flush)
 	in->has_chunk = stream_raw_next(s->streams, s->flow, p, direction, flush, &in->chunk, &in->fresh) && !(in->chunk.flags & STREAM_GAP);
 	if (!in->has_chunk)
 		return;
-	if (s->engine->stream[direction])
-		prefilter_scan(s->engine->stream[direction], in, in->chunk.data);
+	for (uint32_t i = 0; i < in->group->n_stream; i++)
+		prefilter_scan(in->group->stream[i], in, in->chunk.data);
 }
 
-static void find_packet(struct detect_scratch *s, int direction)
+static void find_packet(struct detect_scratch *s)
 {
-	const struct engine *e = s->engine;
 	struct inspect *in = inspect_of(s);
+	const struct rule_group *g = in->group;
 	const struct packet *p = s->packet;
 	if (!p->payload.len || p->flags & PACKET_NO_PAYLOAD_INSPECT)
 		return;
-	int last = s->flow ? direction : 1;
-	for (int d = s->flow ? direction : 0; d <= last; d++) {
-		if (!p->is_tcp && e->udp[d])
-			prefilter_scan(e->udp[d], in, p->payload);
-		if (p->is_tcp && e->packet[d])
-			prefilter_scan(e->packet[d], in, p->payload);
-		if (p->is_tcp && e->stream[d] && !(p->flags & PACKET_STREAM_ADDED))
-			prefilter_scan(e->stream[d], in, p->payload);
-	}
+	for (uint32_t i = 0; i < g->n_packet; i++)
+		prefilter_scan(g->packet[i], in, p->payload);
+	for (uint32_t i = 0; p->is_tcp && !(p->flags & PACKET_STREAM_ADDED) && i < g->n_stream; i++)
+		prefilter_scan(g->stream[i], in, p->payload);
 }
 
-static void check_packet(struct detect_scratch *s, int direction, bool flush)
+static void check_direction(struct detect_scratch *s, int direction, bool flush)
 {
-	const struct engine *e = s->engine;
 	struct inspect *in = inspect_of(s);
-	const struct packet *p = s->packet;
+	in->group = group_find(in->groups, s->flow, s->packet, direction);
+	if (!in->group)
+		return;
 	inspect_begin(in);
 	find_stream(s, direction, flush);
-	find_packet(s, direction);
-	unsigned kind = p->proto == PROTO_TCP ? 0 : p->proto == PROTO_UDP ? 1 : 2;
-	add_list(in, &e->plain[direction][kind]);
-	if (!s->flow)
-		add_list(in, &e->plain[!direction][kind]);
+	find_packet(s);
+	for (uint32_t i = 0; i < in->group->n_plain; i++)
+		inspect_add(in, in->group->plain[i]);
 	inspect_sort(in);
 	for (size_t i = 0; i < in->n_candidates; i++)
 		check_packet_rule(s, in->candidate[i]);
@@ -281,7 +267,11 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 	s->tx = NULL;
 	s->now = now;
 	s->direction = packet_direction(p);
-	inspect_of(s)->has_chunk = false;
+	struct inspect *in = inspect_of(s);
+	in->has_chunk = false;
+	in->group = NULL;
+	if (p->ip_version && !(in->group = group_find(in->groups, s->flow, p, s->direction)))
+		return;
 	if (p->n_events || !p->ip_version)
 		check_list(s, &e->decoder);
 	if (p->flags & PACKET_INVALID || (s->flow && s->flow->flags & FLOW_ACTION_PASS))
@@ -289,7 +279,11 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 	if (p->ip_version) {
 		if (!(p->flags & PACKET_PSEUDO))
 			check_addresses(s, s->direction);
-		check_packet(s, s->direction, flush);
+		if (!s->flow)
+			check_direction(s, !s->direction, flush); /* no flow, no direction: rules for either concern it */
+		check_direction(s, s->direction, flush);
+		if (!in->group)
+			return;
 		check_protocol(s, s->direction);
 		if (s->flow && s->flow->app && s->flow->app->proto && s->flow->app->first)
 			inspect_transactions(s, flush);

@@ -21,14 +21,15 @@ struct pattern_list {
 	size_t n, room;
 };
 
-struct prefilter *prefilter_get(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction, bool stream, bool udp)
+struct prefilter *prefilter_get(struct engine *e, const struct prefilter *like)
 {
 	for (struct prefilter *p = e->prefilters; p; p = p->next)
-		if (p->buffer == buffer && p->transforms == transforms && p->direction == direction && p->stream == stream && p->udp == udp)
+		if (p->buffer == like->buffer && p->transforms == like->transforms && p->direction == like->direction && p->stream == like->stream &&
+		    p->udp == like->udp && p->sport == like->sport && p->dport == like->dport)
 			return p;
 	struct prefilter *p = xcalloc(1, sizeof *p);
-	*p = (struct prefilter){.buffer = buffer, .transforms = transforms, .direction = (uint8_t)direction, .stream = stream, .udp = udp,
-				.next = e->prefilters};
+	*p = *like;
+	p->next = e->prefilters;
 	p->building = xcalloc(1, sizeof *p->building);
 	e->prefilters = p;
 	return p;
@@ -87,6 +88,18 @@ static void index_patterns(struct prefilter *p, const char **text, size_t *len, 
 	p->first[p->n_patterns] = (uint32_t)l->n;
 }
 
+enum { FEW_PATTERNS = 2 };
+
+static void keep_few(struct prefilter *p, const char **text, const size_t *len, const unsigned *flags)
+{
+	p->few = xcalloc(FEW_PATTERNS, sizeof *p->few);
+	p->few_nocase = 0;
+	for (unsigned i = 0; i < p->n_patterns; i++) {
+		p->few[i] = bytes_of(text[i], len[i]);
+		p->few_nocase |= flags[i] & HS_FLAG_CASELESS ? 1u << i : 0;
+	}
+}
+
 static int compile_one(struct engine *e, struct prefilter *p, struct error *error)
 {
 	size_t n = p->building->n;
@@ -95,6 +108,10 @@ static int compile_one(struct engine *e, struct prefilter *p, struct error *erro
 	unsigned *flags = xcalloc(n, sizeof *flags), *ids = xcalloc(n, sizeof *ids);
 	int rc = 0;
 	index_patterns(p, text, len, flags, ids);
+	if (p->n_patterns <= FEW_PATTERNS) {
+		keep_few(p, text, len, flags);
+		goto out;
+	}
 	struct cache_key key = {text, len, flags, p->n_patterns};
 	const char *folder = e->settings.cache && p->n_patterns >= 32 ? e->settings.cache_path : NULL;
 	p->database = folder ? cache_load(folder, &key) : NULL;
@@ -113,6 +130,7 @@ static int compile_one(struct engine *e, struct prefilter *p, struct error *erro
 	if (rc == 0 && hs_database_size(p->database, &bytes) == HS_SUCCESS)
 		e->counts.database_bytes += bytes;
 	e->counts.databases++;
+out:
 	free(text);
 	free(len);
 	free(flags);
@@ -129,7 +147,7 @@ int prefilters_compile(struct engine *e, struct error *error)
 		int rc = compile_one(e, p, error);
 		if (rc)
 			return rc;
-		if (hs_alloc_scratch(p->database, &e->scratch) != HS_SUCCESS)
+		if (p->database && hs_alloc_scratch(p->database, &e->scratch) != HS_SUCCESS)
 			return error_set(error, ENOMEM, "no memory for scanning");
 	}
 	return 0;
@@ -140,6 +158,7 @@ void prefilters_free(struct engine *e)
 	for (struct prefilter *p = e->prefilters, *next; p; p = next) {
 		next = p->next;
 		hs_free_database(p->database);
+		free(p->few);
 		if (p->building)
 			free(p->building->item);
 		free(p->building);
@@ -167,7 +186,12 @@ static int on_pattern(unsigned id, unsigned long long from, unsigned long long t
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data)
 {
 	struct scan c = {p, in};
-	if (data.len)
+	for (unsigned i = 0; p->few && i < p->n_patterns; i++) {
+		ptrdiff_t at = p->few_nocase >> i & 1 ? bytes_find_nocase(data, p->few[i], 0) : bytes_find(data, p->few[i], 0);
+		if (at >= 0)
+			on_pattern(i, 0, 0, 0, &c);
+	}
+	if (data.len && p->database)
 		hs_scan(p->database, (const char *)data.data, (unsigned)data.len, 0, in->scratch, on_pattern, &c);
 }
 
