@@ -241,17 +241,27 @@ static void find_packet(struct detect_scratch *s)
 		prefilter_scan(g->stream[i], in, p->payload);
 }
 
-static void check_direction(struct detect_scratch *s, int direction, bool flush)
+static void find_candidates(struct detect_scratch *s, int direction, bool flush)
 {
 	struct inspect *in = inspect_of(s);
-	in->group = group_find(in->groups, s->flow, s->packet, direction);
-	if (!in->group)
+	const struct rule_group *g = group_find(in->groups, s->flow, s->packet, direction);
+	if (!g)
 		return;
-	inspect_begin(in);
+	in->group = g;
 	find_stream(s, direction, flush);
 	find_packet(s);
-	for (uint32_t i = 0; i < in->group->n_plain; i++)
-		inspect_add(in, in->group->plain[i]);
+	for (uint32_t i = 0; i < g->n_plain; i++)
+		inspect_add(in, g->plain[i]);
+}
+
+/* Without a flow there is no direction: rules for either concern the packet. */
+static void check_packet(struct detect_scratch *s, bool flush)
+{
+	struct inspect *in = inspect_of(s);
+	inspect_begin(in);
+	if (!s->flow)
+		find_candidates(s, !s->direction, flush);
+	find_candidates(s, s->direction, flush);
 	inspect_sort(in);
 	for (size_t i = 0; i < in->n_candidates; i++)
 		check_packet_rule(s, in->candidate[i]);
@@ -279,11 +289,7 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 	if (p->ip_version) {
 		if (!(p->flags & PACKET_PSEUDO))
 			check_addresses(s, s->direction);
-		if (!s->flow)
-			check_direction(s, !s->direction, flush); /* no flow, no direction: rules for either concern it */
-		check_direction(s, s->direction, flush);
-		if (!in->group)
-			return;
+		check_packet(s, flush);
 		check_protocol(s, s->direction);
 		if (s->flow && s->flow->app && s->flow->app->proto && s->flow->app->first)
 			inspect_transactions(s, flush);
