@@ -56,6 +56,7 @@ void builder_choose(struct builder *b, unsigned buffer)
 {
 	b->buffer = buffer;
 	b->sticky = true;
+	b->side = 0;
 	b->transforms = NULL;
 	b->inspection = NULL;
 }
@@ -82,7 +83,7 @@ static struct inspection *inspection_add(struct builder *b, unsigned buffer, con
 	in->buffer = buffer;
 	in->transforms = transforms;
 	in->multi = is_multi(b, buffer);
-	in->direction = 3;
+	in->direction = b->side ? b->side : 3;
 	if (b->sig->last_inspection)
 		b->sig->last_inspection->next = in;
 	else
@@ -95,7 +96,7 @@ static struct inspection *inspection_add(struct builder *b, unsigned buffer, con
 struct inspection *builder_inspection(struct builder *b, unsigned buffer, const struct transform_chain *transforms)
 {
 	for (struct inspection *in = b->sig->inspections; in; in = in->next)
-		if (in->buffer == buffer && in->transforms == transforms && !in->multi && !in->tests)
+		if (in->buffer == buffer && in->transforms == transforms && in->direction == (b->side ? b->side : 3) && !in->multi && !in->tests)
 			return in;
 	return inspection_add(b, buffer, transforms);
 }
@@ -119,6 +120,22 @@ struct program_step *builder_step(struct builder *b, enum step_kind kind)
 	struct program_step *st = or_exit(program_add(builder_program(b), b->ctx->arena, kind));
 	st->keyword = b->keyword ? b->keyword->name : NULL; /* options do not outlive compiling */
 	b->last_in = b->buffer == BUFFER_BASE64 ? NULL : b->inspection;
+	return st;
+}
+
+/* Without a sticky buffer, what counts from the match before looks where that match was. */
+struct program_step *builder_step_relative(struct builder *b, enum step_kind kind, const char *words)
+{
+	const char *at = words ? strstr(words, "relative") : NULL;
+	if (b->sticky || !at || !b->last_in || b->last_in == b->inspection)
+		return builder_step(b, kind);
+	struct inspection *inspection = b->inspection;
+	unsigned buffer = b->buffer;
+	b->inspection = b->last_in;
+	b->buffer = b->last_in->buffer;
+	struct program_step *st = builder_step(b, kind);
+	b->inspection = inspection;
+	b->buffer = buffer;
 	return st;
 }
 

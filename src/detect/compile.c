@@ -250,7 +250,7 @@ static int inspection_direct(struct signature *s, struct inspection *in, uint8_t
 			return error_set(error, EINVAL, "%s is not there in the direction that the rule looks at", name);
 		if (have == 1 || have == 2)
 			*only |= have;
-		in->direction = s->flags & SIG_TO_EITHER ? have : have & want;
+		in->direction &= s->flags & SIG_TO_EITHER ? have : have & want;
 	} else {
 		in->direction &= want;
 	}
@@ -356,6 +356,19 @@ static void refuse(struct builder *b, int rc, bool header, const struct error *e
 	builder_find(b, rc == -ENOTSUP ? FINDING_UNSUPPORTED : FINDING_ERROR, rc == -ENOTSUP ? unsupported : wrong, "%s", error->text);
 }
 
+/* What is not for us is not looked at: it may be in words that are not known here. */
+static int requirements(struct builder *b, struct error *error)
+{
+	for (const struct rule_option *o = b->rule->options; o; o = o->next)
+		if (strcmp(o->name, "requires") == 0) {
+			int rc = option_compile(b, o, error);
+			if (rc)
+				return rc;
+		}
+	b->option = NULL;
+	return 0;
+}
+
 struct signature *signature_compile(struct compile_context *ctx, const struct rule *r)
 {
 	struct error error = {0};
@@ -367,8 +380,8 @@ struct signature *signature_compile(struct compile_context *ctx, const struct ru
 				  /* what lets pass is quiet unless `alert` is written */
 				  .flags = (r->action == RULE_PASS || r->action == RULE_ACCEPT) && !r->also_alert ? SIG_NOALERT : 0};
 	arena_init(&ctx->temp, 8192);
-	int rc = header_compile(&b, &error);
-	bool header = rc != 0;
+	int rc = requirements(&b, &error);
+	bool header = rc == 0 && (rc = header_compile(&b, &error)) != 0;
 	for (const struct rule_option *o = r->options; o && rc == 0; o = o->next)
 		rc = option_compile(&b, o, &error);
 	if (rc == 0)

@@ -35,8 +35,10 @@ static int item_read(json_t *o, const struct dataset_json *how, int (*each)(void
 	char key[256];
 	json_t *parent = path_parent(o, how->value_key ? how->value_key : "", key), *v = json_object_get(parent, key);
 	const char *text = json_string_value(v);
+	if (!v)
+		return 0; /* has none: left out */
 	if (!text)
-		return error_set(error, EINVAL, v ? "failed to get value because it is not a string: “%s”" : "a value has no “%s”", how->value_key ? how->value_key : "");
+		return error_set(error, EINVAL, "failed to get value because it is not a string: “%s”", how->value_key ? how->value_key : "");
 	char *value = strdup(text);
 	if (how->remove_key)
 		json_object_del(parent, key);

@@ -277,8 +277,10 @@ static int json_read(struct dataset *d, FILE *in, const struct load *l, struct e
 {
 	struct json_load load = {.set = d};
 	int rc = dataset_json_read(in, &l->json, json_value_add, &load, error);
-	if (rc)
+	if (rc) {
+		log_error("%s", error->text);
 		error_prefix(error, "the set %s", d->name);
+	}
 	buffer_free(&load.scratch);
 	return rc;
 }
@@ -302,8 +304,8 @@ void datasets_free(struct dataset *d)
 		FILE *out = d->save ? fopen(d->save, "we") : NULL;
 		if (d->save && !out)
 			log_error("%s: %s", d->save, strerror(errno));
-		for (struct value *x = d->first, *later; x; x = later) {
-			later = x->later;
+		for (struct value *x = d->last, *sooner; x; x = sooner) { /* the newest first */
+			sooner = x->sooner;
 			if (out)
 				value_write(d, x, out);
 			free(x->context);

@@ -29,6 +29,7 @@ struct builder { /* of one signature */
 	const struct keyword *keyword;    /* its row; NULL: a protocol's keyword */
 	unsigned buffer;                  /* sticky buffer, BUFFER_PAYLOAD at first */
 	bool sticky;                      /* one was chosen by a keyword */
+	uint8_t side;                     /* of a => rule: the direction that was written behind the buffer (bits); 0: none */
 	struct transform_chain *transforms;
 	struct inspection *inspection;    /* current one; NULL: none yet for this buffer */
 	struct program_step *last;        /* the latest content or pcre, for modifiers and relative ones */
@@ -68,6 +69,7 @@ int builder_used(struct builder *b, struct error *error);
 /* The program of the chosen buffer. */
 struct program *builder_program(struct builder *b);
 struct program_step *builder_step(struct builder *b, enum step_kind kind);
+struct program_step *builder_step_relative(struct builder *b, enum step_kind kind, const char *words);
 /* The inspection of some buffer, made if it is not there. */
 struct inspection *builder_inspection(struct builder *b, unsigned buffer, const struct transform_chain *transforms);
 struct packet_test *builder_test(struct builder *b, bool (*test)(struct detect_scratch *s, const struct packet_test *t));

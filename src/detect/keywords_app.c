@@ -173,13 +173,18 @@ SETUP(app_keyword)
 	}
 	if (row->kind == APP_INTEGER)
 		return app_number_setup(b, o, row, directions, error);
-	if (o->value && *o->value)
-		return error_set(error, EINVAL, "%s takes no value: contents follow it", o->name);
+	uint8_t side = !o->value || !*o->value ? 0 : strcmp(o->value, "to_server") == 0 ? 1 : strcmp(o->value, "to_client") == 0 ? 2 : 4;
+	if (side == 4 || (side && !(b->sig->flags & SIG_TO_EITHER)))
+		return error_set(error, EINVAL, "%s takes no value but to_server or to_client, in rules with =>", o->name);
+	if (side && !(directions & side))
+		return error_set(error, EINVAL, "%s is not there in that direction", o->name);
 	if (row->kind == APP_FLAGS) {
-		builder_app_test(b, directions, app_flag_holds)->app_keyword = row->name;
+		builder_app_test(b, side ? side : directions, app_flag_holds)->app_keyword = row->name;
 		return 0;
 	}
-	return sticky(b, o->name, error);
+	int rc = sticky(b, o->name, error);
+	b->side = side;
+	return rc;
 }
 
 /* app-layer-protocol:[!]name[,to_server|to_client|either|both|final|original] */

@@ -106,7 +106,7 @@ SETUP(byte_test)
 	unsigned n = builder_fields(b, o->value, ',', f, MAX_FIELDS);
 	if (n < 4)
 		return error_set(error, EINVAL, "byte_test takes a count, an operator, a value and an offset at least");
-	struct program_step *st = builder_step(b, STEP_BYTE_TEST);
+	struct program_step *st = builder_step_relative(b, STEP_BYTE_TEST, o->value);
 	int rc = builder_number(b, f[0], 0, 23, &st->byte.count, error);
 	if (rc == 0)
 		rc = test_operator(st, f[1], error);
@@ -130,7 +130,7 @@ SETUP(byte_jump)
 	unsigned n = builder_fields(b, o->value, ',', f, MAX_FIELDS);
 	if (n < 2)
 		return error_set(error, EINVAL, "byte_jump takes a count and an offset at least");
-	struct program_step *st = builder_step(b, STEP_BYTE_JUMP);
+	struct program_step *st = builder_step_relative(b, STEP_BYTE_JUMP, o->value);
 	st->byte.multiplier = 1;
 	int rc = builder_number(b, f[0], 0, 23, &st->byte.count, error);
 	if (rc == 0)
@@ -169,7 +169,7 @@ SETUP(byte_extract)
 	unsigned n = builder_fields(b, o->value, ',', f, MAX_FIELDS);
 	if (n < 3)
 		return error_set(error, EINVAL, "byte_extract takes a count, an offset and a name at least");
-	struct program_step *st = builder_step(b, STEP_BYTE_EXTRACT);
+	struct program_step *st = builder_step_relative(b, STEP_BYTE_EXTRACT, o->value);
 	st->byte.multiplier = 1;
 	int rc = builder_number(b, f[0], 1, 23, &st->byte.count, error);
 	if (rc == 0)
@@ -200,7 +200,7 @@ SETUP(byte_math)
 	enum { BYTES = 1, OFFSET = 2, OPER = 4, RVALUE = 8, RESULT = 16 };
 	char *f[MAX_FIELDS], *result = NULL;
 	unsigned n = builder_fields(b, o->value, ',', f, MAX_FIELDS), have = 0;
-	struct program_step *st = builder_step(b, STEP_BYTE_MATH);
+	struct program_step *st = builder_step_relative(b, STEP_BYTE_MATH, o->value);
 	int rc = 0;
 	for (unsigned i = 0; i < n && rc >= 0; i++) {
 		char *value = strchr(f[i], ' ');
@@ -238,7 +238,7 @@ SETUP(base64_decode)
 {
 	char *f[4];
 	unsigned n = o->value && *o->value ? builder_fields(b, o->value, ',', f, 4) : 0;
-	struct program_step *st = builder_step(b, STEP_BASE64);
+	struct program_step *st = builder_step_relative(b, STEP_BASE64, o->value);
 	for (unsigned i = 0; i < n; i++) {
 		struct step_number v = {0, -1};
 		int rc = 0;

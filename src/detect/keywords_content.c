@@ -248,7 +248,7 @@ SETUP(isdataat)
 	unsigned n = builder_fields(b, o->value + negated, ',', field, 3);
 	if (b->buffer != BUFFER_PAYLOAD && n == 3 && strcmp(field[2], "rawbytes") == 0)
 		n = 2;
-	struct program_step *st = builder_step(b, STEP_ISDATAAT);
+	struct program_step *st = builder_step_relative(b, STEP_ISDATAAT, o->value);
 	st->flags |= negated ? STEP_NEGATED : 0;
 	for (unsigned i = 1; i < n; i++) {
 		if (strcmp(field[i], "relative") == 0)
@@ -334,7 +334,16 @@ static int entropy_value(struct step_entropy *e, char *text, struct error *error
 			text += strlen(op[i].text);
 			break;
 		}
-	char *end;
+	char *end, *dash = strchr(text, '-');
+	if (e->op == BYTE_EQ && dash && dash > text) { /* between the two, or outside of them */
+		bool outside = *text == '!';
+		e->op = outside ? BYTE_OR : BYTE_AND;
+		e->high = strtod(dash + 1, &end);
+		if (end == dash + 1 || *end)
+			return error_set(error, EINVAL, "“%s” is no range", text);
+		*dash = 0;
+		text += outside;
+	}
 	e->value = strtod(text, &end);
 	return end != text && !*end && e->value >= 0 && e->value <= 8 ? 0 : error_set(error, EINVAL, "an entropy lies between 0 and 8");
 }

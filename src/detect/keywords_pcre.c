@@ -21,6 +21,11 @@ struct pcre_text {
 static int text_split(struct builder *b, const char *value, struct pcre_text *out, struct error *error)
 {
 	char *text = builder_quoted(b, value, &out->negated);
+	if (!text) { /* the quotation marks may be missing */
+		while (isspace((unsigned char)*value) || *value == '!')
+			value++;
+		text = *value == '/' ? strcpy(builder_temp(b, strlen(value) + 1), value) : NULL;
+	}
 	if (!text || *text != '/')
 		return error_set(error, EINVAL, "an expression is written \"/…/flags\"");
 	char *end = text + strlen(text);

@@ -216,6 +216,8 @@ bool program_entropy_holds(struct bytes data, const struct step_entropy *e)
 	case BYTE_GT: return entropy > e->value;
 	case BYTE_LE: return entropy <= e->value;
 	case BYTE_GE: return entropy >= e->value;
+	case BYTE_AND: return entropy > e->value && entropy < e->high;
+	case BYTE_OR: return entropy <= e->value || entropy >= e->high;
 	case BYTE_NE: return fabs(entropy - e->value) >= 1e-9;
 	default: return fabs(entropy - e->value) < 1e-9;
 	}

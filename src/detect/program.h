@@ -89,8 +89,8 @@ struct step_base64 {
 struct step_entropy {
 	uint32_t count;
 	int32_t offset;
-	double value;
-	uint8_t op;
+	double value, high; /* high: of a range */
+	uint8_t op;         /* enum byte_op; BYTE_AND: between, BYTE_OR: outside */
 };
 
 struct program_step {

@@ -96,7 +96,9 @@ static bool jump(const struct program_walk *w, const struct step_byte *b, uint64
 		return false;
 	int64_t from = b->from_beginning ? -w->base : b->from_end ? w->len : end;
 	*to = from + (int64_t)by + program_number(w, b->post_offset);
-	return *to >= 0 && *to <= w->len;
+	if (*to < 0)
+		*to = 0; /* before the start: the start */
+	return *to <= w->len;
 }
 
 enum outcome program_run_byte(struct program_walk *w, const struct program_step *st, int64_t at)

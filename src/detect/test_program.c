@@ -152,7 +152,7 @@ static void expressions(void **state)
 		{"content:\"x\"; pcre:\"/^b/R\"", "axcb", NO}, {"content:\"x\"; pcre:\"/^b/R\"", "xcxb", YES}, {"pcre:\"/a+/\"; content:\"b\"; within:1", "aaab", YES},
 		{"pcre:\"/\\d+/\"; content:\"b\"; within:1", "12a34b", YES}, {"pcre:\"/\\d/\"; content:\"b\"; within:1", "12a34a", NO},
 		{"content:\"a\"; pcre:!\"/^b/R\"", "abac", YES}, {"content:\"a\"; pcre:!\"/^b/R\"", "abab", NO}, {"pcre:\"/(/\"", "x", WRONG},
-		{"pcre:\"/a/q\"", "a", WRONG}, {"pcre:\"a\"", "a", WRONG}, {"pcre:\"/x\\x00y/\"", "x\0y", YES, 3}, {"pcre:\"/(a)(b)/, flow:one, pkt:two\"", "ab", YES},
+		{"pcre:\"/a/q\"", "a", WRONG}, {"pcre:\"a\"", "a", WRONG}, {"pcre:/a.c/", "abc", YES}, {"pcre:a", "a", WRONG}, {"pcre:\"/x\\x00y/\"", "x\0y", YES, 3}, {"pcre:\"/(a)(b)/, flow:one, pkt:two\"", "ab", YES},
 		{"pcre:\"/(a)b/, flow:one, pkt:two\"", "ab", WRONG}, {"pcre:\"/a/O\"", "a", YES},
 	};
 	CHECK(l);
@@ -190,6 +190,7 @@ static void byte_moves(void **state)
 		{"byte_jump:2,0,string,dec; content:\"z\"; within:1", "03xxxz", YES}, {"content:\"a\"; byte_jump:1,0,relative; content:\"z\"; within:1", "a\1xz", YES},
 		/* the first a leads nowhere, the second to z */
 		{"content:\"a\"; byte_jump:1,0,relative; content:\"z\"; within:1", "a\1xya\1xz", YES},
+		{"content:\"b\"; byte_jump:0,0,relative,post_offset -9; content:\"a\"; within:1", "ab", YES}, /* before the start: the start */
 		{"byte_jump:1,0,from_beginning,from_end", "a", WRONG}, {"byte_jump:1", "a", WRONG},
 		{"byte_extract:1,0,n; content:\"z\"; offset:n; depth:1", "\3xxz", YES}, {"byte_extract:1,0,n; content:\"z\"; offset:n; depth:1", "\2xxz", NO},
 		{"byte_extract:1,0,n; content:\"z\"; distance:n; within:1", "\2xxz", YES}, {"byte_extract:1,0,n; byte_test:1,=,n,1", "\5\5", YES},
@@ -214,7 +215,7 @@ static void sizes(void **state)
 		{"content:\"c\"; isdataat:!1,relative", "abcd", NO}, {"content:\"a\"; isdataat:!1,relative", "aba", YES}, {"isdataat:31,relative", "0123456789012345678901234567890", YES},
 		{"isdataat:x", "a", WRONG}, {"isdataat:1,foo", "a", WRONG}, {"bsize:3", "abc", WRONG /* no sticky buffer */},
 		{"entropy:value > 1.9", "abcd", YES}, {"entropy:value > 2.1", "abcd", NO}, {"entropy:value < 0.1", "aaaa", YES}, {"entropy:bytes 2, offset 0, value = 1", "abaa", YES},
-		{"entropy:value > 9", "a", WRONG}, {"entropy:bytes 3", "a", WRONG},
+		{"entropy:value 1-3", "abcd", YES}, {"entropy:value !1-3", "abcd", NO}, {"entropy:value > 9", "a", WRONG}, {"entropy:bytes 3", "a", WRONG},
 	};
 	CHECK(l);
 }
