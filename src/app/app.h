@@ -144,6 +144,8 @@ struct app_logger {
 	 */
 	uint8_t state[2];
 	bool by_direction;
+	/* NULL, or: true if the record shows client and server as source and destination whatever its direction. */
+	bool (*as_flow)(const struct app_log_options *o);
 	bool with_tx_id;             /* the record carries tx_id beside its object (http does, dns and tls do not) */
 	/* Writes members into the open event object (usually opens one named like the type). False: nothing to say. */
 	bool (*log)(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o);

@@ -374,19 +374,3 @@ static const struct app_pattern tls_patterns[] = {
 };
 static const char *const tls_names[] = {"tls", "ssl", NULL};
 PROTOCOL(tls, "tls", TCP, .rule_names = tls_names, .patterns = tls_patterns, .n_patterns = sizeof tls_patterns / sizeof *tls_patterns);
-
-/* RFC 1035 4.1.1. */
-static enum app_probe_result dns_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
-{
-	struct bytes m = f->key.proto == PROTO_TCP ? bytes_from(data, 2) : data;
-	if (m.len < 12)
-		return PROBE_MORE;
-	unsigned opcode = m.data[2] >> 3 & 15, questions = load_be16(m.data + 4);
-	bool answer = m.data[2] & 0x80;
-	if (opcode > 6 || questions > 20 || (!answer && questions == 0))
-		return PROBE_NO;
-	return answer == (direction == TO_CLIENT) ? PROBE_YES : PROBE_SWAP;
-}
-
-static const struct app_probe dns_probes[] = {{UDP, "53", 2, 12, 0, dns_probe}, {TCP, "53", 2, 14, 0, dns_probe}};
-PROTOCOL(dns, "dns", BOTH, .probes = dns_probes, .n_probes = 2);

@@ -118,7 +118,6 @@ const struct keyword keywords[] = {
 	{"http_stat_msg", NULL, setup_legacy_modifier, KEYWORD_MODIFIER | KEYWORD_LEGACY | KEYWORD_NO_VALUE, "the content before is looked for there"},
 	{"file_data", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},
 	{"dns_query", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},
-	{"dns.query.name", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},
 	{"tls_sni", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},
 	{"tls_cert_subject", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},
 	{"tls_cert_issuer", NULL, setup_legacy_buffer, KEYWORD_LEGACY | KEYWORD_NO_VALUE, "older name of a buffer"},

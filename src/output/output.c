@@ -42,7 +42,8 @@ static void log_files(struct output_worker *w, struct flow *f, struct app_tx *tx
 static void write_tx(struct output_worker *w, const struct eve *e, struct flow *f, struct app_tx *tx, struct packet *p,
 		     const struct app_logger *l, int direction)
 {
-	enum eve_direction ends = l->by_direction ? (direction ? EVE_TO_CLIENT : EVE_TO_SERVER) : EVE_AS_FLOW;
+	bool as_flow = !l->by_direction || (l->as_flow && l->as_flow(&e->options.app));
+	enum eve_direction ends = !as_flow ? (direction ? EVE_TO_CLIENT : EVE_TO_SERVER) : EVE_AS_FLOW;
 	struct json j = eve_begin(w, e, p, f, l->type, ends, l->with_tx_id ? tx->id : UINT64_MAX, p->time);
 	struct app_log_options o = e->options.app;
 	o.in_alert = false;
