@@ -193,8 +193,13 @@ static int run_demo(int argc, char **argv)
 		fputs("sluice: the demonstration's rules and pages (share/demo) are not beside the program; SLUICE_SHARE may name the folder\n", stderr);
 		return STATUS_FAILED;
 	}
+	/* shown as seen from here, if it lies below */
+	char here[PATH_MAX];
+	size_t n = getcwd(here, sizeof here) ? strlen(here) : 0;
+	bool below = n > 1 && strncmp(program, here, n) == 0 && program[n] == '/';
 	o.program = program;
-	o.share = share;
+	o.shown = below ? program + n + 1 : program;
+	o.share = n > 1 && strncmp(share, here, n) == 0 && share[n] == '/' ? share + n + 1 : share;
 	return demo_run(&o) == 0 ? STATUS_DONE : STATUS_FAILED;
 }
 

@@ -146,8 +146,12 @@ static int wait_ready(struct demo *d)
 		len += (size_t)n;
 		text[len] = '\0';
 		char *ready = strncmp(text, "READY", 5) == 0 ? text : strstr(text, "\nREADY");
-		if (ready && strchr(ready + 1, '\n'))
+		if (ready && strchr(ready + 1, '\n')) {
+			puts("What `sluice run` says on the gateway:");
+			for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+				printf("  | %s\n", line);
 			return 0;
+		}
 	}
 	return stopped ? -1 : trouble("sluice run", "it did not get ready");
 }
@@ -255,7 +259,8 @@ static void read_record(struct records *r, json_t *o)
 		snprintf(r->alert_line[family], sizeof r->alert_line[family], "%s:%d, \"%s\"", src,
 			 (int)json_integer_value(json_object_get(o, "src_port")), json_string_value(json_object_get(alert, "signature")));
 	}
-	r->seen[family] += strcmp(type, "alert") == 0 && sid == SEE_SID;
+	const char *url = json_string_value(json_object_get(json_object_get(o, "http"), "url"));
+	r->seen[family] += strcmp(type, "alert") == 0 && sid == SEE_SID && url && strcmp(url, "/") == 0;
 	r->drops[family] += strcmp(type, "drop") == 0;
 }
 
@@ -283,7 +288,7 @@ static void check_records(struct demo *d)
 	for (int i = 0; i < 2; i++) {
 		say(d, r.alerts[i] > 0, "%s: alert, action blocked: %u%s%s", family_names[i], r.alerts[i], *r.alert_line[i] ? ", from " : "", r.alert_line[i]);
 		say(d, r.drops[i] > 0, "%s: drop records: %u", family_names[i], r.drops[i]);
-		say(d, r.seen[i] > 0, "%s: alerts about harmless requests, action allowed: %u", family_names[i], r.seen[i]);
+		say(d, r.seen[i] > 0, "%s: alerts about the harmless request, action allowed: %u", family_names[i], r.seen[i]);
 	}
 }
 
@@ -344,11 +349,12 @@ static void print_end(const struct demo *d)
 		printf("\n%u of the demonstration's points did not hold.\n", d->failed);
 		return;
 	}
+	const char *p = d->options->shown, *share = d->options->share;
 	printf("\nAll of it held; nothing outside the demonstration's own namespaces was touched. Next:\n"
-	       "  %s rules check FILE.rules          what sluice makes of your rules\n"
-	       "  %s replay -S FILE.rules -l . FILE.pcap   the same engine on a capture, without root\n"
-	       "  sudo %s run --dry-run -S FILE.rules    what it would load on this machine; changes nothing\n",
-	       d->options->program, d->options->program, d->options->program);
+	       "  %s rules check %s/demo.rules      what sluice makes of rules\n"
+	       "  %s replay -S FILE.rules -l . FILE.pcap      the same engine on a capture, without root\n"
+	       "  sudo %s run --dry-run      what it would load on this machine; changes nothing\n",
+	       p, share, p, p);
 }
 
 int demo_run(const struct demo_options *o)

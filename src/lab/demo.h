@@ -9,6 +9,7 @@
 
 struct demo_options {
 	const char *program;  /* this program's own path */
+	const char *shown;    /* how the person called it */
 	const char *share;    /* folder with the rules and pages */
 	bool without_queue;   /* take the IPS out: the demonstration must then fail */
 };
