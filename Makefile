@@ -2,9 +2,11 @@
 # The front door. Everything real is in meson.build and scripts/.
 .PHONY: all demo test bench fuzz lint install clean
 BUILD ?= build/release
+# A compiler newer than ours may know new warnings; they stop `make test` and `make lint`, not a person who builds.
+MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false
 
 all: bootstrap
-	@scripts/build $(BUILD)
+	@$(MAKE_RELEASE)
 
 .PHONY: bootstrap
 bootstrap:
@@ -13,7 +15,7 @@ bootstrap:
 # Client, gateway and server in namespaces; BREAK=queue takes the IPS out and must fail.
 demo:
 	@scripts/bootstrap demo
-	@scripts/build $(BUILD)
+	@$(MAKE_RELEASE)
 	@$(BUILD)/sluice lab demo $(if $(BREAK),--break $(BREAK))
 
 test:
@@ -22,7 +24,7 @@ test:
 
 bench:
 	@scripts/bootstrap bench
-	@scripts/build $(BUILD)
+	@$(MAKE_RELEASE)
 	@scripts/bench $(BUILD)
 
 # SECONDS_EACH=600 for a long run; TARGETS="decode http" for some of them
@@ -35,7 +37,7 @@ lint:
 	@scripts/lint
 
 install: bootstrap
-	@scripts/build $(BUILD)
+	@$(MAKE_RELEASE)
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:
