@@ -206,11 +206,18 @@ static void track_flow(struct worker *w, struct packet *p)
 
 static void inspect_packet(struct worker *w, struct packet *p);
 
-static void inspect_fragment(struct worker *w, struct packet *p)
+/* What is odd about a fragment is known before detection looks at it; the datagram that it completes comes after it. */
+static bool collect_fragment(struct worker *w, struct packet *p, struct bytes *datagram)
 {
-	struct bytes datagram;
-	if (!defrag_packet(w->defrag, p, &datagram))
-		return;
+	unsigned before = p->n_events;
+	bool whole = defrag_packet(w->defrag, p, datagram);
+	for (unsigned i = before; i < p->n_events; i++)
+		w->event_counts[p->event[i]]++;
+	return whole;
+}
+
+static void inspect_datagram(struct worker *w, struct packet *p, struct bytes datagram)
+{
 	struct packet *list = decode_datagram(&w->decoder, p, datagram);
 	for (struct packet *q = list; q; q = q->next) {
 		inspect_packet(w, q);
@@ -221,9 +228,12 @@ static void inspect_fragment(struct worker *w, struct packet *p)
 
 static void inspect_packet(struct worker *w, struct packet *p)
 {
-	bool invalid = p->flags & PACKET_INVALID;
-	if (!invalid && !(p->flags & PACKET_FRAGMENT))
+	struct bytes datagram;
+	bool whole = false;
+	if (!(p->flags & (PACKET_INVALID | PACKET_FRAGMENT)))
 		track_flow(w, p);
+	else if (!(p->flags & PACKET_INVALID))
+		whole = collect_fragment(w, p, &datagram);
 	judge_packet(w, p, false);
 	struct flow *f = p->flow;
 	if (f) {
@@ -232,8 +242,8 @@ static void inspect_packet(struct worker *w, struct packet *p)
 		if (f->tcp)
 			stream_prune(w->streams, f);
 	}
-	if (!invalid && (p->flags & PACKET_FRAGMENT))
-		inspect_fragment(w, p);
+	if (whole)
+		inspect_datagram(w, p, datagram);
 	if (p->action & ACTION_DROP)
 		w->drops++;
 }

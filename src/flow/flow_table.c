@@ -100,11 +100,17 @@ static void fill_ports(const struct packet *p, struct flow_key *k)
 	}
 }
 
+/* Conversations, and IP in IP as a whole; not what merely carries (GRE) or manages (IGMP, routing protocols). */
+static bool makes_flow(const struct packet *p)
+{
+	return p->is_tcp || p->is_udp || p->is_icmp || p->is_icmp6 || p->is_sctp || p->is_esp || p->proto == PROTO_IPIP || p->proto == PROTO_IPV6;
+}
+
 static bool fill_lookup(const struct flow_table *t, const struct packet *p, struct lookup *l)
 {
 	*l = (struct lookup){0};
 	struct flow_key *k = &l->key;
-	if (!p->ip_version || p->flags & (PACKET_INVALID | PACKET_FRAGMENT))
+	if (!p->ip_version || p->flags & (PACKET_INVALID | PACKET_FRAGMENT) || !makes_flow(p))
 		return false;
 	k->proto = p->proto;
 	if (t->settings.recursion_use_for_tracking)

@@ -5,12 +5,14 @@
  */
 #include "packet/layers.h"
 
+enum { LINK_ETHERNET = 1, LINK_RAW = 12 };
+
 /* Link types by number (LINKTYPE_…, and what DLT_… makes of them on Linux). */
 static const struct link_row {
 	int link_type;
 	decode_fn *decode;
 } links[] = {
-	{1, decode_ethernet}, {12, decode_raw}, {101, decode_raw}, {228, decode_ip4}, {229, decode_ip6}, {14, decode_raw}, {0, decode_null},
+	{LINK_ETHERNET, decode_ethernet}, {LINK_RAW, decode_raw}, {101, decode_raw}, {228, decode_ip4}, {229, decode_ip6}, {14, decode_raw}, {0, decode_null},
 	{108, decode_loop},   {113, decode_sll}, {276, decode_sll2}, {9, decode_ppp}, {104, decode_chdlc},
 };
 
@@ -114,7 +116,7 @@ struct packet *decode_frame(struct decoder *d, const struct frame *frame)
 	p->in_interface = frame->in_interface;
 	p->flags = frame->packet_flags;
 	count_frame(d, p);
-	decode_fn *decode = frame->link_type == 1 ? decode_ethernet : link_find(frame->link_type);
+	decode_fn *decode = frame->link_type == LINK_ETHERNET ? decode_ethernet : link_find(frame->link_type);
 	if (decode)
 		decode(d, p, frame->bytes);
 	else
@@ -136,7 +138,7 @@ static void packet_inherit(struct packet *q, struct packet *p)
 	q->flags = p->flags & (PACKET_CHECKSUM_READY | PACKET_CHECKSUM_PARTIAL | PACKET_IGNORE_CHECKSUM);
 }
 
-struct packet *decode_inner(struct decoder *d, struct packet *p, struct bytes b, enum tunnel tunnel, int link_type, decode_fn *decode)
+struct packet *decode_inner(struct decoder *d, struct packet *p, struct bytes b, enum tunnel tunnel, decode_fn *decode)
 {
 	struct packet *q = packet_take(d);
 	if (!q) {
@@ -147,7 +149,7 @@ struct packet *decode_inner(struct decoder *d, struct packet *p, struct bytes b,
 	q->flags |= PACKET_TUNNELLED;
 	q->frame = b;
 	q->wire_len = (uint32_t)b.len;
-	q->link_type = link_type;
+	q->link_type = LINK_RAW; /* as EVE has it, whatever it begins with */
 	q->tunnel = tunnel;
 	q->recursion = (uint8_t)(p->recursion + 1);
 	q->source = PACKET_TUNNEL;
@@ -170,7 +172,7 @@ struct packet *decode_datagram(struct decoder *d, struct packet *of, struct byte
 		q->flags |= of->flags & PACKET_TUNNELLED;
 		q->frame = ip;
 		q->wire_len = (uint32_t)ip.len;
-		q->link_type = 12;
+		q->link_type = LINK_RAW;
 		q->tunnel = TUNNEL_DEFRAG;
 		q->recursion = of->recursion;
 		q->source = PACKET_DEFRAG;

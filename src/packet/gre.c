@@ -2,7 +2,7 @@
 /* GRE (RFC 1701, RFC 2784, RFC 2890), its enhanced form of PPTP (RFC 2637), and ERSPAN in it. */
 #include "packet/layers.h"
 
-enum { GRE_HEADER = 4, DLT_ETHERNET = 1, DLT_PPP_ = 9, DLT_RAW_IP = 12 };
+enum { GRE_HEADER = 4 };
 enum {
 	GRE_CHECKSUM = 0x8000, GRE_ROUTE = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000, GRE_STRICT = 0x0800, GRE_RECURSION = 0x0700,
 	GRE1_ACK = 0x0080, GRE_FLAGS0 = 0x00f8, GRE_FLAGS1 = 0x0078, GRE_VERSION = 0x0007,
@@ -25,25 +25,25 @@ static void carry(struct decoder *d, struct packet *p, uint16_t flags, uint16_t 
 {
 	switch (protocol) {
 	case ETHER_IP4:
-		decode_inner(d, p, b, TUNNEL_GRE, DLT_RAW_IP, decode_ip4);
+		decode_inner(d, p, b, TUNNEL_GRE, decode_ip4);
 		break;
 	case ETHER_IP6:
-		decode_inner(d, p, b, TUNNEL_GRE, DLT_RAW_IP, decode_ip6);
+		decode_inner(d, p, b, TUNNEL_GRE, decode_ip6);
 		break;
 	case ETHER_PPP:
-		decode_inner(d, p, b, TUNNEL_GRE, DLT_PPP_, decode_ppp);
+		decode_inner(d, p, b, TUNNEL_GRE, decode_ppp);
 		break;
 	case ETHER_VLAN:
-		decode_inner(d, p, b, TUNNEL_GRE, DLT_ETHERNET, decode_vlan);
+		decode_inner(d, p, b, TUNNEL_GRE, decode_vlan);
 		break;
 	case ETHER_ETHERNET:
-		decode_inner(d, p, b, TUNNEL_ETHERNET, DLT_ETHERNET, decode_ethernet);
+		decode_inner(d, p, b, TUNNEL_ETHERNET, decode_ethernet);
 		break;
 	case ETHER_ERSPAN: /* type I has no header of its own, and no sequence number */
 		if (flags & GRE_SEQUENCE)
-			decode_inner(d, p, b, TUNNEL_ERSPAN2, DLT_ETHERNET, decode_erspan2);
+			decode_inner(d, p, b, TUNNEL_ERSPAN2, decode_erspan2);
 		else if (d->settings->erspan1)
-			decode_inner(d, p, b, TUNNEL_ERSPAN1, DLT_ETHERNET, decode_erspan1);
+			decode_inner(d, p, b, TUNNEL_ERSPAN1, decode_erspan1);
 		break;
 	}
 }

@@ -126,6 +126,19 @@ static void read_header(struct packet *p, const struct type_row *row, struct byt
 	p->payload = bytes_from(b, ICMP_HEADER);
 }
 
+/* Some types of ICMP have more header than the eight bytes: times (RFC 792), an address mask (RFC 950), routers (RFC 1256). */
+static size_t icmp_header_len(struct bytes b)
+{
+	switch (b.data[0]) {
+	case 9: return ICMP_HEADER + b.data[4] * b.data[5] * 4u;
+	case 13:
+	case 14: return ICMP_HEADER + 12;
+	case 17:
+	case 18: return ICMP_HEADER + 4;
+	default: return ICMP_HEADER;
+	}
+}
+
 void decode_icmp(struct decoder *d, struct packet *p, struct bytes b)
 {
 	COUNT(d->counters, DECODER_ICMPV4);
@@ -135,6 +148,8 @@ void decode_icmp(struct decoder *d, struct packet *p, struct bytes b)
 	}
 	const struct type_row *row = &icmp_types[b.data[0]];
 	read_header(p, row, b);
+	if (icmp_header_len(b) <= b.len)
+		p->payload = bytes_from(b, icmp_header_len(b));
 	p->is_icmp = true;
 	if (!row->known)
 		packet_add_event(p, EVENT_ICMPV4_UNKNOWN_TYPE);

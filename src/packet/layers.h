@@ -36,7 +36,7 @@ bool decode_transport(struct decoder *d, struct packet *p, struct bytes b);
  * Decodes what a tunnel carries as a packet of its own, before `p` in the frame's list. Returns it, or NULL if the frame has
  * too many. decode_inner_undo takes the latest one out again, with its inner ones.
  */
-struct packet *decode_inner(struct decoder *d, struct packet *p, struct bytes b, enum tunnel tunnel, int link_type, decode_fn *decode);
+struct packet *decode_inner(struct decoder *d, struct packet *p, struct bytes b, enum tunnel tunnel, decode_fn *decode);
 /* Teredo is guessed: only a packet that decodes cleanly counts. */
 bool decode_teredo(struct decoder *d, struct packet *p);
 bool decode_vxlan(struct decoder *d, struct packet *p);

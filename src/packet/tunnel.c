@@ -2,13 +2,11 @@
 /* IP in IP, and tunnels over UDP: Teredo (RFC 4380), VXLAN (RFC 7348), Geneve (RFC 8926). */
 #include "packet/layers.h"
 
-enum { DLT_ETHERNET = 1, DLT_RAW_IP = 12 };
-
 void decode_ip4_in_ip(struct decoder *d, struct packet *p, struct bytes b)
 {
 	if (p->ip_version == 4) {
 		COUNT(d->counters, DECODER_IPV4_IN_IPV4);
-		decode_inner(d, p, b, TUNNEL_IPV4_IN_IPV4, DLT_RAW_IP, decode_ip4);
+		decode_inner(d, p, b, TUNNEL_IPV4_IN_IPV4, decode_ip4);
 		return;
 	}
 	COUNT(d->counters, DECODER_IPV4_IN_IPV6);
@@ -17,14 +15,14 @@ void decode_ip4_in_ip(struct decoder *d, struct packet *p, struct bytes b)
 	else if (b.data[0] >> 4 != 4)
 		packet_add_event(p, EVENT_IPV6_IPV4_IN_IPV6_WRONG_VERSION);
 	else
-		decode_inner(d, p, b, TUNNEL_IPV4_IN_IPV6, DLT_RAW_IP, decode_ip4);
+		decode_inner(d, p, b, TUNNEL_IPV4_IN_IPV6, decode_ip4);
 }
 
 void decode_ip6_in_ip(struct decoder *d, struct packet *p, struct bytes b)
 {
 	if (p->ip_version == 4) {
 		COUNT(d->counters, DECODER_IPV6_IN_IPV4);
-		decode_inner(d, p, b, TUNNEL_IPV6_IN_IPV4, DLT_RAW_IP, decode_ip6);
+		decode_inner(d, p, b, TUNNEL_IPV6_IN_IPV4, decode_ip6);
 		return;
 	}
 	COUNT(d->counters, DECODER_IPV6_IN_IPV6);
@@ -33,7 +31,7 @@ void decode_ip6_in_ip(struct decoder *d, struct packet *p, struct bytes b)
 	else if (b.data[0] >> 4 != 6)
 		packet_add_event(p, EVENT_IPV6_IPV6_IN_IPV6_WRONG_VERSION);
 	else
-		decode_inner(d, p, b, TUNNEL_IPV6_IN_IPV6, DLT_RAW_IP, decode_ip6);
+		decode_inner(d, p, b, TUNNEL_IPV6_IN_IPV6, decode_ip6);
 }
 
 static bool on_port(const uint16_t *port, unsigned n, const struct packet *p)
@@ -66,7 +64,7 @@ bool decode_teredo(struct decoder *d, struct packet *p)
 	COUNT(d->counters, DECODER_TEREDO);
 	unsigned n_packets = d->n_packets;
 	struct packet *last = d->last;
-	struct packet *q = decode_inner(d, p, b, TUNNEL_TEREDO, DLT_RAW_IP, decode_ip6);
+	struct packet *q = decode_inner(d, p, b, TUNNEL_TEREDO, decode_ip6);
 	if (!q || !(q->flags & PACKET_INVALID))
 		return q != NULL;
 	/* Only looked like it: the guess is taken back, with what was made of it. */
@@ -90,7 +88,7 @@ bool decode_vxlan(struct decoder *d, struct packet *p)
 	if (d->settings->vxlan_reserved_strict && ((b.data[0] & ~0x08) || b.data[1] || b.data[2] || b.data[3] || b.data[7]))
 		return false;
 	COUNT(d->counters, DECODER_VXLAN);
-	return decode_inner(d, p, bytes_from(b, VXLAN_HEADER), TUNNEL_VXLAN, DLT_ETHERNET, decode_ethernet) != NULL;
+	return decode_inner(d, p, bytes_from(b, VXLAN_HEADER), TUNNEL_VXLAN, decode_ethernet) != NULL;
 }
 
 bool decode_geneve(struct decoder *d, struct packet *p)
@@ -106,13 +104,13 @@ bool decode_geneve(struct decoder *d, struct packet *p)
 	struct bytes rest = bytes_from(b, header);
 	switch (load_be16(b.data + 2)) {
 	case 0x6558:
-		return decode_inner(d, p, rest, TUNNEL_GENEVE, DLT_ETHERNET, decode_ethernet) != NULL;
+		return decode_inner(d, p, rest, TUNNEL_GENEVE, decode_ethernet) != NULL;
 	case 0x0800:
-		return decode_inner(d, p, rest, TUNNEL_GENEVE, DLT_RAW_IP, decode_ip4) != NULL;
+		return decode_inner(d, p, rest, TUNNEL_GENEVE, decode_ip4) != NULL;
 	case 0x86dd:
-		return decode_inner(d, p, rest, TUNNEL_GENEVE, DLT_RAW_IP, decode_ip6) != NULL;
+		return decode_inner(d, p, rest, TUNNEL_GENEVE, decode_ip6) != NULL;
 	case 0x0806:
-		return decode_inner(d, p, rest, TUNNEL_GENEVE, DLT_ETHERNET, decode_arp) != NULL;
+		return decode_inner(d, p, rest, TUNNEL_GENEVE, decode_arp) != NULL;
 	default:
 		packet_add_event(p, EVENT_GENEVE_UNKNOWN_PAYLOAD_TYPE);
 		return false;
