@@ -385,7 +385,7 @@ static bool syn_on_syn_recv(struct segment *g)
 }
 
 /* The server's SYN/ACK that the client acknowledges becomes the session's. */
-static bool choose_synack(struct segment *g)
+static void choose_synack(struct segment *g)
 {
 	struct syn_queue *q = g->s->queue;
 	for (uint32_t i = 0; q && i < q->n; i++) {
@@ -393,9 +393,9 @@ static bool choose_synack(struct segment *g)
 			continue;
 		side_take_opening(g, g->to, g->from, &q->item[i]);
 		agree_on_options(g);
-		return true;
+		g->to->next_win = g->to->next_seq + g->to->window;
+		return;
 	}
-	return false;
 }
 
 /* The handshake is done: what the packet carries is taken in as in any established session. */
@@ -446,9 +446,9 @@ static bool client_on_syn_recv(struct segment *g)
 			 seq_le(g->seq, g->from->next_win);
 	if (s->midstream_synack && g->ack == g->to->next_seq)
 		right_seq = true;
+	if (g->ack != g->to->isn + 1)
+		choose_synack(g);
 	bool right_ack = seq_ge(g->ack, g->to->isn + 1) && seq_le(g->ack, g->to->next_win);
-	if (!right_ack && choose_synack(g))
-		right_ack = true;
 	if (!right_seq && !right_ack)
 		return segment_refuse(g, EVENT_STREAM_3WHS_WRONG_SEQ_WRONG_ACK);
 	if (!right_ack)
