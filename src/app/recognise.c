@@ -229,8 +229,8 @@ static bool port_in(const struct probe *p, uint16_t port)
 static bool may_swap(const struct flow *f, int direction, bool datagram)
 {
 	if (datagram)
-		return f->side[!direction].packets == 0;
-	return f->tcp && f->tcp->midstream && f->side[!direction].packets == 0;
+		return f->side[!direction].packets == 0 && !(f->flags & FLOW_SWAPPED);
+	return f->tcp && f->tcp->midstream && !(f->flags & FLOW_SWAPPED) && f->app->seen_bytes[!direction] == 0;
 }
 
 struct asked { /* what one probe said */

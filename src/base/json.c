@@ -112,14 +112,14 @@ static void add_text(struct buffer *out, struct bytes b)
 
 static void add_bytes(struct buffer *out, struct bytes b)
 {
-	static const char hex[] = "0123456789ABCDEF";
+	static const char hex[] = "0123456789abcdef";
 	if (is_utf8(b)) {
 		add_text(out, b);
 		return;
 	}
 	for (size_t i = 0; i < b.len; i++) {
 		uint8_t c = b.data[i];
-		if (c >= 0x20 && c < 0x7f) {
+		if (c < 0x80) {
 			add_text(out, bytes_of(&c, 1));
 		} else {
 			const uint8_t five[] = {'\\', '\\', 'x', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]};

@@ -3,8 +3,8 @@
  * An append-only JSON writer into a buffer, for one thread. It puts commas itself; keys are written as they are (they are
  * literals of ours). Values are escaped. The caller opens and closes in pairs.
  *
- * Bytes that are not valid UTF-8 are written as Suricata does: printable ASCII as it is, every other byte as the four
- * characters \xNN (so "\\xNN" in JSON).
+ * Bytes that are not valid UTF-8 are written as Suricata does: ASCII as in any other text, every other byte as the four
+ * characters \xnn (so "\\xnn" in JSON).
  */
 #pragma once
 

@@ -52,8 +52,8 @@ static void json_escapes(void **state)
 	(void)state;
 	assert_string_equal(written(BYTES_LITERAL("a\"\\\n\x01")), "{\"v\":\"a\\\"\\\\\\n\\u0001\",\"n\":18446744073709551615}");
 	assert_string_equal(written(BYTES_LITERAL("\xc3\xa4")), "{\"v\":\"\xc3\xa4\",\"n\":18446744073709551615}");
-	assert_string_equal(written(BYTES_LITERAL("a\xff")), "{\"v\":\"a\\\\xFF\",\"n\":18446744073709551615}");
-	assert_string_equal(written(BYTES_LITERAL("\xed\xa0\x80")), "{\"v\":\"\\\\xED\\\\xA0\\\\x80\",\"n\":18446744073709551615}");
+	assert_string_equal(written(BYTES_LITERAL("a\xff")), "{\"v\":\"a\\\\xff\",\"n\":18446744073709551615}");
+	assert_string_equal(written(BYTES_LITERAL("\xed\xa0\x80")), "{\"v\":\"\\\\xed\\\\xa0\\\\x80\",\"n\":18446744073709551615}");
 }
 
 static void times_and_addresses_print(void **state)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { MAX_LAYERS = 8, HEAD = 1024, PIECE = 8192, BOMB_RATIO = 2048, TIME_CHECK = 1 << 16, MAX_MEMBERS = 64 };
+enum { MAX_LAYERS = 8, HEAD = 1024, RAW_SURE = 64, PIECE = 8192, BOMB_RATIO = 2048, TIME_CHECK = 1 << 16, MAX_MEMBERS = 64 };
 
 enum coding { CODING_DEFLATE /* and gzip */, CODING_BROTLI, CODING_LZMA };
 
@@ -345,15 +345,48 @@ static void next_member(struct decompressor *d, unsigned i, struct bytes kept, s
 	}
 }
 
-/* From the bytes that were kept, by the ways that are left; `behind` follows them. */
-static void begin(struct decompressor *d, unsigned i, bool opened, struct bytes behind)
+/*
+ * Raw deflate has no header to know it by, and much that is no deflate at all decodes for some bytes. So all that is there is
+ * tried first, and nothing comes out before it is sure: it ends well, or goes on well for some length.
+ */
+enum raw { RAW_NOT, RAW_UNSURE, RAW_YES };
+
+static enum raw try_raw(const struct layer *l, struct bytes kept, struct bytes behind)
+{
+	uint8_t out[PIECE];
+	z_stream z = {0};
+	if (inflateInit2(&z, -15) != Z_OK)
+		return RAW_NOT;
+	int rc = Z_OK;
+	for (int part = 0; part < 2 && rc == Z_OK; part++) {
+		z.next_in = (Bytef *)(part ? behind.data : kept.data);
+		z.avail_in = (uInt)(part ? behind.len : kept.len);
+		do {
+			z.next_out = out;
+			z.avail_out = sizeof out;
+			rc = inflate(&z, Z_NO_FLUSH);
+		} while (rc == Z_OK && z.avail_in);
+		if (rc == Z_BUF_ERROR)
+			rc = Z_OK;
+	}
+	inflateEnd(&z);
+	if (rc == Z_STREAM_END)
+		return RAW_YES;
+	return rc != Z_OK ? RAW_NOT : kept.len + behind.len >= RAW_SURE ? RAW_YES : RAW_UNSURE;
+}
+
+/* From the bytes that were kept, by the ways that are left; `behind` follows them. `last`: nothing follows. */
+static void begin(struct decompressor *d, unsigned i, bool opened, struct bytes behind, bool last)
 {
 	struct layer *l = &d->layer[i];
 	while (opened) {
 		struct bytes rest = behind, in = bytes_of(l->head, l->head_len);
 		if (l->way == WAY_RAW_BEHIND_GZIP_HEADER && l->coding == CODING_DEFLATE)
 			in = bytes_from(in, gzip_header(in));
-		enum step s = run(d, i, &in);
+		enum raw raw = l->coding == CODING_DEFLATE && l->way >= WAY_RAW ? try_raw(l, in, behind) : RAW_YES;
+		if (raw == RAW_UNSURE && !last)
+			return;
+		enum step s = raw == RAW_NOT ? STEP_ERROR : run(d, i, &in);
 		if (s == STEP_MORE && rest.len)
 			s = run(d, i, &rest);
 		if (s == STEP_END)
@@ -384,7 +417,7 @@ static void feed_new(struct decompressor *d, unsigned i, struct bytes data)
 	if (l->head_len < 2)
 		return;
 	layer_close(l);
-	begin(d, i, layer_open(l, &d->limits), bytes_from(data, n));
+	begin(d, i, layer_open(l, &d->limits), bytes_from(data, n), false);
 	if (l->head_len == sizeof l->head && l->open)
 		l->produced = true; /* no more can be kept */
 }
@@ -448,8 +481,7 @@ void decompressor_finish(struct decompressor *d, decompress_sink sink, void *con
 		struct layer *l = &d->layer[i];
 		if (!l->plain && !l->ended && !l->produced && l->head_len) {
 			layer_close(l);
-			l->plain = true;
-			pass_on(d, i, bytes_of(l->head, l->head_len));
+			begin(d, i, l->head_len >= 2 && layer_open(l, &d->limits), bytes_of(NULL, 0), true);
 		}
 	}
 }

@@ -39,7 +39,12 @@ static const struct {
 	{"Request line: leading whitespace", E(REQUEST_LINE_LEADING_WHITESPACE)},
 	{"Request line: non-compliant delimiter between Method", E(METHOD_DELIM_NON_COMPLIANT)},
 	{"Request line: URI contains non-compliant delimiter", E(URI_DELIM_NON_COMPLIANT)},
+	{"Request line: unknown method and no protocol", E(REQUEST_LINE_UNKNOWN_METHOD_NO_PROTOCOL)},
+	{"Request line: unknown method and invalid protocol", E(REQUEST_LINE_UNKNOWN_METHOD_INVALID_PROTOCOL)},
 	{"Request line: unknown method", E(REQUEST_LINE_INVALID)},
+	{"C-L value with extra data in the begin", E(CONTENT_LENGTH_EXTRA_DATA_START)},
+	{"C-L value with extra data in the end", E(CONTENT_LENGTH_EXTRA_DATA_END)},
+	{"Gaps are not allowed", E(INVALID_GAP)},
 	{"Request line: missing protocol", E(REQUEST_LINE_MISSING_PROTOCOL)},
 	{"Request line incomplete", E(REQUEST_LINE_INCOMPLETE)},
 	{"Unexpected request body", E(REQUEST_BODY_UNEXPECTED)},
@@ -61,6 +66,8 @@ static int event_of(const htp_log_t *log)
 	for (size_t i = 0; i < sizeof messages / sizeof *messages; i++)
 		if (strncmp(log->msg, messages[i].begins, strlen(messages[i].begins)) == 0)
 			return messages[i].event;
+	if (strncmp(log->msg, "Inbound", 7) == 0 || strncmp(log->msg, "Outbound", 8) == 0 || strncmp(log->msg, "Missing", 7) == 0)
+		return -1; /* said again after an error that was an event */
 	return log->level == HTP_LOG_ERROR ? E(UNKNOWN_ERROR) : -1;
 }
 
@@ -91,14 +98,16 @@ static const struct {
 	{HTP_HOSTH_INVALID, E(REQUEST_HEADER_HOST_INVALID)},
 };
 
-void http_request_headers_events(struct http_tx *t)
+void http_request_events(struct http_tx *t)
 {
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
 		if (t->htp->flags & flags[i].flag)
 			http_event(t, (enum http_event)flags[i].event);
-	if (t->htp->request_auth_type == HTP_AUTH_UNRECOGNIZED)
+	struct bytes value;
+	bool bearer = http_header(t, TO_SERVER, "authorization", &value) && bytes_starts_nocase(value, "bearer");
+	if (t->htp->request_auth_type == HTP_AUTH_UNRECOGNIZED && !bearer)
 		http_event(t, E(REQUEST_AUTH_UNRECOGNIZED));
 	int port = t->htp->request_port_number;
-	if (port > 0 && port != t->flow->flow->key.dport)
+	if (port > 0 && t->htp->request_method_number != HTP_M_CONNECT && port != t->flow->flow->key.dport)
 		http_event(t, E(REQUEST_SERVER_PORT_TCP_PORT_MISMATCH));
 }

@@ -87,6 +87,7 @@ struct http_state { /* of a flow */
 	usec_t now;
 	unsigned bombs;
 	bool in_response;              /* a response has begun and not ended */
+	struct bytes input;            /* being parsed */
 	int direction;                 /* whose bytes are being parsed */
 };
 
@@ -120,7 +121,7 @@ void http_tx_release(struct app_tx *tx);
 void http_uri_normalize(struct http_tx *t);
 /* events.c */
 void http_log_event(struct http_tx *t, const htp_log_t *log, int direction);
-void http_request_headers_events(struct http_tx *t);
+void http_request_events(struct http_tx *t);
 /* body.c */
 void http_body_start(struct http_tx *t, int direction);
 void http_body_data(struct http_tx *t, int direction, struct bytes data, uint64_t gap_len);

@@ -88,6 +88,8 @@ static void log_extended(struct json *j, const struct http_tx *t)
 		json_int(j, "status", h->response_status_number);
 		if (h->response_status_number > 300 && h->response_status_number < 400)
 			log_header(j, "redirect", t, TO_CLIENT, "location");
+	} else {
+		log_string(j, "status_string", h->response_status);
 	}
 	json_int(j, "length", h->response_message_len);
 }

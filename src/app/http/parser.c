@@ -40,11 +40,31 @@ static int on_uri_normalize(htp_tx_t *htp)
 	return HTP_OK;
 }
 
+/* Does anything but line ends follow the request line in what is being parsed? */
+static bool more_follows(const struct http_state *s, const htp_tx_t *htp)
+{
+	struct bytes line = http_bytes(htp->request_line);
+	ptrdiff_t at = line.len ? bytes_find(s->input, line, 0) : -1;
+	if (at < 0)
+		return false;
+	for (size_t i = (size_t)at + line.len; i < s->input.len; i++)
+		if (s->input.data[i] != '\r' && s->input.data[i] != '\n')
+			return true;
+	return false;
+}
+
 static int on_request_line(htp_tx_t *htp)
 {
 	struct http_tx *t = tx_of(htp);
-	if (t)
-		app_tx_advance(&t->tx, TO_SERVER, HTTP_LINE);
+	if (!t)
+		return HTP_OK;
+	if (htp->is_protocol_0_9 && htp->request_method_number != HTP_M_UNKNOWN && state_of(htp) && more_follows(state_of(htp), htp)) {
+		/* servers take it for a newer request that lacks its version: headers follow */
+		htp->is_protocol_0_9 = 0;
+		http_event(t, HTTP_EVENT_REQUEST_LINE_MISSING_PROTOCOL);
+	}
+	http_request_events(t);
+	app_tx_advance(&t->tx, TO_SERVER, HTTP_LINE);
 	return HTP_OK;
 }
 
@@ -71,7 +91,7 @@ static int on_request_headers(htp_tx_t *htp)
 	struct http_tx *t = tx_of(htp);
 	if (!t)
 		return HTP_OK;
-	http_request_headers_events(t);
+	http_request_events(t);
 	app_tx_advance(&t->tx, TO_SERVER, HTTP_HEADERS);
 	t->flow->reset_raw[TO_SERVER] = true;
 	return HTP_OK;
@@ -280,19 +300,57 @@ static enum app_result parse_end(struct app_flow *a, struct http_state *s, int d
 	return APP_OK;
 }
 
+/* The transaction whose response comes next or is coming. */
+static struct http_tx *awaiting_response(const struct app_flow *a)
+{
+	struct app_tx *tx = a->first;
+	while (tx && tx->state[TO_CLIENT] >= HTTP_COMPLETE)
+		tx = tx->next;
+	return (struct http_tx *)tx;
+}
+
+/* A second "100 Continue", which libhtp takes for an error: its length, if it is there as a whole. */
+static size_t repeated_continue(struct http_tx *t, struct bytes data)
+{
+	if (!t->htp->seen_100continue || t->htp->response_progress > HTP_RESPONSE_LINE || !bytes_starts_nocase(data, "HTTP/1.") ||
+	    !bytes_equal(bytes_slice(data, 8, 5), BYTES_LITERAL(" 100 ")))
+		return 0;
+	ptrdiff_t end = bytes_find(data, BYTES_LITERAL("\r\n\r\n"), 0);
+	if (end < 0)
+		return 0;
+	http_event(t, HTTP_EVENT_CONTINUE_ALREADY_SEEN);
+	return (size_t)end + 4;
+}
+
 /*
  * Browsers read over some rubbish before the status line; libhtp would take rubbish and all that follows for a body without
  * headers. The rubbish's length, if a status line follows it soon.
  */
-static size_t rubbish_before_status(const struct http_state *s, struct bytes data)
+static size_t rubbish_before_status(struct http_tx *t, struct bytes data)
 {
 	enum { RUBBISH_MAX = 256 };
 	struct bytes head = bytes_slice(data, 0, RUBBISH_MAX);
-	const struct http_tx *t = (const struct http_tx *)s->flow->first;
-	if (s->in_response || !t || !t->htp || t->htp->is_protocol_0_9 || (head.len && head.data[0] == 'H'))
+	if (t->htp->is_protocol_0_9 || (head.len && head.data[0] == 'H'))
 		return 0;
 	ptrdiff_t at = bytes_find(head, BYTES_LITERAL("HTTP/1."), 1);
-	return at > 0 && (head.data[at - 1] == '\n' || head.data[at - 1] == '\r') ? (size_t)at : 0;
+	if (at <= 0 || (head.data[at - 1] != '\n' && head.data[at - 1] != '\r'))
+		return 0;
+	http_event(t, HTTP_EVENT_RESPONSE_INVALID_PROTOCOL);
+	return (size_t)at;
+}
+
+/* What of a server's bytes libhtp had better not see. */
+static size_t to_skip(const struct http_state *s, struct bytes data)
+{
+	struct http_tx *t = awaiting_response(s->flow);
+	if (!t || !t->htp)
+		return 0;
+	size_t skip = repeated_continue(t, data);
+	if (skip || s->in_response)
+		return skip;
+	if (t->htp->is_protocol_0_9 && bytes_starts_nocase(data, "HTTP/1."))
+		t->htp->is_protocol_0_9 = 0; /* the answer tells what the question did not */
+	return rubbish_before_status(t, data);
 }
 
 static enum app_result result_of(struct http_state *s, int direction, int rc, struct app_input *in, size_t skipped)
@@ -303,6 +361,8 @@ static enum app_result result_of(struct http_state *s, int direction, int rc, st
 		in->used = skipped + (direction == TO_SERVER ? htp_connp_req_data_consumed(s->connp) : htp_connp_res_data_consumed(s->connp));
 	if (in->used > in->data.len)
 		in->used = in->data.len;
+	while (in->used < in->data.len && (in->data.data[in->used] == '\r' || in->data.data[in->used] == '\n'))
+		in->used++; /* line ends behind a CONNECT belong to nobody */
 	if (rc == HTP_STREAM_STOP)
 		return APP_STOP;
 	return APP_OK;
@@ -315,10 +375,9 @@ enum app_result http_parse(struct app_flow *a, int direction, struct app_input *
 	s->direction = direction;
 	htp_time_t now = time_of(in->time);
 	enum app_result r = APP_OK;
-	size_t skip = direction == TO_CLIENT && !in->gap_len ? rubbish_before_status(s, in->data) : 0;
+	size_t skip = direction == TO_CLIENT && !in->gap_len ? to_skip(s, in->data) : 0;
 	size_t len = in->gap_len ? (size_t)in->gap_len : in->data.len - skip;
-	if (skip)
-		http_event((struct http_tx *)a->first, HTTP_EVENT_RESPONSE_INVALID_PROTOCOL);
+	s->input = in->data;
 	if (len) {
 		const void *data = in->gap_len ? NULL : in->data.data + skip;
 		int rc = direction == TO_SERVER ? htp_connp_req_data(s->connp, &now, data, len) : htp_connp_res_data(s->connp, &now, data, len);
