@@ -151,13 +151,31 @@ static bool sig_covers_others(const struct signature *s)
 	return false;
 }
 
+/* Rules at a few ports have databases of their own, which few flows need; those at wide ranges are with the rules at any port. */
+static bool ports_are_narrow(const struct signature *s)
+{
+	enum { NARROW = 1024 };
+	const struct port_set *sets[] = {s->sport, s->dport};
+	const uint64_t any[] = {SIG_SPORT_ANY, SIG_DPORT_ANY};
+	if (s->flags & SIG_BIDIRECTIONAL)
+		return false; /* either way round */
+	for (size_t side = 0; side < 2; side++) {
+		size_t n = 0;
+		for (size_t i = 0; i < sets[side]->n; i++)
+			n += (size_t)(sets[side]->in[i].last - sets[side]->in[i].first) + 1;
+		if (!(s->flags & any[side]) && n <= NARROW)
+			return true;
+	}
+	return false;
+}
+
 static void place_payload(struct engine *e, const struct signature *s, int d)
 {
 	bool tcp = sig_covers(s, PROTO_TCP);
 	const struct sig_sets *k = &e->tables.sets[s->number];
 	struct prefilter like = {.buffer = BUFFER_PAYLOAD, .transforms = s->fast.transforms, .direction = (uint8_t)d, .sport = k->sport, .dport = k->dport};
-	if (s->flags & SIG_BIDIRECTIONAL)
-		like.sport = like.dport = 0; /* either way round: looked for at all ports */
+	if (!ports_are_narrow(s))
+		like.sport = like.dport = 0;
 	if (tcp && s->type != SIG_PACKET) {
 		like.stream = true;
 		prefilter_add(prefilter_get(e, &like), s);
