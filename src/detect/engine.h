@@ -23,8 +23,6 @@ struct prefilter {
 	bool stream;               /* BUFFER_PAYLOAD: the raw stream, not the packet */
 	bool udp;                  /* BUFFER_PAYLOAD: of what is not TCP */
 	uint16_t sport, dport;     /* BUFFER_PAYLOAD: the port sets of its signatures (group.h) */
-	struct bytes *few;         /* no database for a pattern or two: they are looked for one by one */
-	unsigned few_nocase;
 	hs_database_t *database;
 	uint32_t n_patterns, longest;
 	uint32_t *first;           /* per pattern: where its signatures start in `sigs`; one more at the end */

@@ -88,18 +88,6 @@ static void index_patterns(struct prefilter *p, const char **text, size_t *len, 
 	p->first[p->n_patterns] = (uint32_t)l->n;
 }
 
-enum { FEW_PATTERNS = 2 };
-
-static void keep_few(struct prefilter *p, const char **text, const size_t *len, const unsigned *flags)
-{
-	p->few = xcalloc(FEW_PATTERNS, sizeof *p->few);
-	p->few_nocase = 0;
-	for (unsigned i = 0; i < p->n_patterns; i++) {
-		p->few[i] = bytes_of(text[i], len[i]);
-		p->few_nocase |= flags[i] & HS_FLAG_CASELESS ? 1u << i : 0;
-	}
-}
-
 static int compile_one(struct engine *e, struct prefilter *p, struct error *error)
 {
 	size_t n = p->building->n;
@@ -108,10 +96,6 @@ static int compile_one(struct engine *e, struct prefilter *p, struct error *erro
 	unsigned *flags = xcalloc(n, sizeof *flags), *ids = xcalloc(n, sizeof *ids);
 	int rc = 0;
 	index_patterns(p, text, len, flags, ids);
-	if (p->n_patterns <= FEW_PATTERNS) {
-		keep_few(p, text, len, flags);
-		goto out;
-	}
 	struct cache_key key = {text, len, flags, p->n_patterns};
 	const char *folder = e->settings.cache && p->n_patterns >= 32 ? e->settings.cache_path : NULL;
 	p->database = folder ? cache_load(folder, &key) : NULL;
@@ -130,7 +114,6 @@ static int compile_one(struct engine *e, struct prefilter *p, struct error *erro
 	if (rc == 0 && hs_database_size(p->database, &bytes) == HS_SUCCESS)
 		e->counts.database_bytes += bytes;
 	e->counts.databases++;
-out:
 	free(text);
 	free(len);
 	free(flags);
@@ -147,7 +130,7 @@ int prefilters_compile(struct engine *e, struct error *error)
 		int rc = compile_one(e, p, error);
 		if (rc)
 			return rc;
-		if (p->database && hs_alloc_scratch(p->database, &e->scratch) != HS_SUCCESS)
+		if (hs_alloc_scratch(p->database, &e->scratch) != HS_SUCCESS)
 			return error_set(error, ENOMEM, "no memory for scanning");
 	}
 	return 0;
@@ -158,7 +141,6 @@ void prefilters_free(struct engine *e)
 	for (struct prefilter *p = e->prefilters, *next; p; p = next) {
 		next = p->next;
 		hs_free_database(p->database);
-		free(p->few);
 		if (p->building)
 			free(p->building->item);
 		free(p->building);
@@ -186,12 +168,7 @@ static int on_pattern(unsigned id, unsigned long long from, unsigned long long t
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data)
 {
 	struct scan c = {p, in};
-	for (unsigned i = 0; p->few && i < p->n_patterns; i++) {
-		ptrdiff_t at = p->few_nocase >> i & 1 ? bytes_find_nocase(data, p->few[i], 0) : bytes_find(data, p->few[i], 0);
-		if (at >= 0)
-			on_pattern(i, 0, 0, 0, &c);
-	}
-	if (data.len && p->database)
+	if (data.len)
 		hs_scan(p->database, (const char *)data.data, (unsigned)data.len, 0, in->scratch, on_pattern, &c);
 }
 
