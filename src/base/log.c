@@ -43,9 +43,18 @@ static void write_json(enum log_level level, const char *module, const char *tex
 	buffer_free(&line);
 }
 
+static const char *const prefix[] = {"error: ", "warning: ", "", "", "debug: "};
+
+static void write_copy(enum log_level level, const char *module, const char *text)
+{
+	if (log_copy && log_copy_json)
+		write_json(level, module, text);
+	else if (log_copy)
+		fprintf(log_copy, "%s%s\n", prefix[level], text), fflush(log_copy);
+}
+
 void log_write(enum log_level level, const char *module, const char *format, ...)
 {
-	static const char *const prefix[] = {"error: ", "warning: ", "", "", "debug: "};
 	if (level > log_level_max)
 		return;
 	char text[2048];
@@ -55,9 +64,18 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 	va_end(args);
 	pthread_mutex_lock(&log_lock);
 	fprintf(stderr, "sluice: %s%s\n", prefix[level], text);
-	if (log_copy && log_copy_json)
-		write_json(level, module, text);
-	else if (log_copy)
-		fprintf(log_copy, "%s%s\n", prefix[level], text), fflush(log_copy);
+	write_copy(level, module, text);
+	pthread_mutex_unlock(&log_lock);
+}
+
+void log_note(enum log_level level, const char *module, const char *format, ...)
+{
+	char text[4096];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	pthread_mutex_lock(&log_lock);
+	write_copy(level, module, text);
 	pthread_mutex_unlock(&log_lock);
 }

@@ -20,5 +20,8 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 #define log_info(...) log_write(LOG_LEVEL_INFO, LOG_MODULE, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_LEVEL_DEBUG, LOG_MODULE, __VA_ARGS__)
 
+/* Into the file alone: what a person has been told in a better form. */
+void log_note(enum log_level level, const char *module, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 /* Also write records as JSON lines of EVE's "engine" kind to this file, or as plain text; NULL ends it. */
 void log_file(FILE *file, bool json);

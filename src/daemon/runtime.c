@@ -107,13 +107,16 @@ static int load_rules(struct runtime *r, struct rule_set *rules, struct error *e
 /* Prints what is wrong with rules; what is merely not evaluated is a count unless somebody asks for more. */
 static size_t report_findings(const struct rule_set *rules)
 {
-	enum { SHOWN_AT_MOST = 20 };
+	enum { SHOWN_AT_MOST = 20, LOGGED_AT_MOST = 1000 };
 	size_t errors = 0, others = 0;
 	for (const struct finding *f = rules->findings; f; f = f->next) {
 		if (f->severity == FINDING_ERROR && errors++ < SHOWN_AT_MOST)
 			finding_print(f, stderr, isatty(2) && !getenv("NO_COLOR"));
-		else if (f->severity == FINDING_UNSUPPORTED)
-			others++;
+		if (f->severity == FINDING_ERROR && errors <= LOGGED_AT_MOST) {
+			log_note(LOG_LEVEL_ERROR, "detect", "%s", f->message);
+			log_note(LOG_LEVEL_ERROR, "detect", "error parsing signature \"%s\" from file %s at line %d", f->text ? f->text : "", f->file ? f->file : "", f->line);
+		}
+		others += f->severity == FINDING_UNSUPPORTED;
 	}
 	if (errors > SHOWN_AT_MOST)
 		log_error("%zu more errors in rules; `sluice rules check` lists all", errors - SHOWN_AT_MOST);

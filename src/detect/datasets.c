@@ -34,7 +34,7 @@ struct dataset {
 	struct dataset *next;
 	char *name, *save;
 	enum set_type type;
-	bool reputation, loaded;
+	bool reputation, failed; /* failed: could not be loaded; said once */
 	pthread_rwlock_t lock;
 	struct value **slot;
 	uint32_t n_slots;
@@ -277,10 +277,8 @@ static int json_read(struct dataset *d, FILE *in, const struct load *l, struct e
 {
 	struct json_load load = {.set = d};
 	int rc = dataset_json_read(in, &l->json, json_value_add, &load, error);
-	if (rc) {
-		log_error("%s", error->text);
+	if (rc)
 		error_prefix(error, "the set %s", d->name);
-	}
 	buffer_free(&load.scratch);
 	return rc;
 }
@@ -301,8 +299,8 @@ void datasets_free(struct dataset *d)
 {
 	for (struct dataset *next; d; d = next) {
 		next = d->next;
-		FILE *out = d->save ? fopen(d->save, "we") : NULL;
-		if (d->save && !out)
+		FILE *out = d->save && !d->failed ? fopen(d->save, "we") : NULL;
+		if (d->save && !d->failed && !out)
 			log_error("%s: %s", d->save, strerror(errno));
 		for (struct value *x = d->last, *sooner; x; x = sooner) { /* the newest first */
 			sooner = x->sooner;
@@ -408,6 +406,8 @@ static struct dataset *set_get(struct builder *b, struct wish *w, struct error *
 	struct registry_parts *parts = registry_parts(b->ctx->registry);
 	for (struct dataset *d = parts->datasets; d; d = d->next)
 		if (strcmp(d->name, w->name) == 0) {
+			if (d->failed)
+				return error_set(error, EINVAL, "the set %s could not be loaded", w->name), NULL;
 			if (w->type != SET_NONE && w->type != d->type)
 				return error_set(error, EINVAL, "the set %s is of the type %s", w->name, type_names[d->type]), NULL;
 			if (w->reputation != d->reputation) {
@@ -427,13 +427,10 @@ static struct dataset *set_get(struct builder *b, struct wish *w, struct error *
 	d->reputation = w->reputation;
 	d->max = VALUES_MAX;
 	pthread_rwlock_init(&d->lock, NULL);
-	if (set_load(b, d, w, error)) {
-		datasets_free(d);
-		return NULL;
-	}
 	d->next = parts->datasets;
 	parts->datasets = d;
-	return d;
+	d->failed = set_load(b, d, w, error) != 0;
+	return d->failed ? NULL : d;
 }
 
 static int wish_word(struct builder *b, struct wish *w, char *word, struct error *error)
@@ -504,6 +501,8 @@ static bool set_run(struct detect_scratch *s, const struct program_step *st, str
 	case SET_ISNOTSET: holds = !x; break;
 	default: holds = x && number_test(&u->value, x->reputation);
 	}
+	if (holds && x && x->context && u->context_key)
+		program_context_json(s, u->context_key, x->context);
 	pthread_rwlock_unlock(&d->lock);
 	return holds;
 }

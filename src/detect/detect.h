@@ -19,7 +19,7 @@ int engine_settings_read(struct engine_settings *s, struct conf *conf, bool ips,
 
 struct engine;
 struct engine_counts { /* of active rules */
-	size_t loaded, evaluated, unsupported, partial, errors, by_type[SIG_TYPE_N_];
+	size_t loaded, evaluated, unsupported, skipped /* by `requires` */, partial, errors, by_type[SIG_TYPE_N_];
 	double compile_seconds; size_t database_bytes, databases, databases_from_cache;
 };
 

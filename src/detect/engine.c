@@ -67,6 +67,8 @@ static void compile_rules(struct engine *e, struct compile_context *ctx)
 	e->counts.unsupported = 0;
 	for (const struct finding *f = e->rules->findings; f; f = f->next)
 		e->counts.unsupported += f->severity == FINDING_UNSUPPORTED;
+	for (const struct finding *f = e->rules->findings; f; f = f->next)
+		e->counts.skipped += f->severity == FINDING_NOTE && strcmp(f->code, "requires") == 0;
 }
 
 /* For which protocols, by row, a signature of transactions is: those bound, or any that has its buffers. */

@@ -157,7 +157,7 @@ void match_take(struct detect_scratch *s, const struct signature *sig, const str
 		s->alerts_discarded++;
 		return;
 	}
-	s->alert[s->n_alerts++] = (struct alert){.sig = sig, .tx_id = tx ? tx->id : UINT64_MAX, .flags = (uint16_t)flags, .action = action_of(sig)};
+	s->alert[s->n_alerts++] = (struct alert){.sig = sig, .tx_id = tx ? tx->id : UINT64_MAX, .flags = (uint16_t)flags, .action = action_of(sig), .context = s->match_context};
 }
 
 static void check_packet_rule(struct detect_scratch *s, uint32_t number)

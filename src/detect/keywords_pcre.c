@@ -84,34 +84,57 @@ static int flag_parse(char c, struct pcre_flags *f, struct error *error)
 	return error_set(error, EINVAL, "“%c” is no flag of pcre", c);
 }
 
+enum { CAPTURES_MAX = 8 };
+
+/* "flow:x", "pkt:x", "alert:x": what is before the name, by its separator. NULL: none of them. */
+static const char *capture_name(const char *text, char separator, uint8_t *kind)
+{
+	static const struct { const char *word; uint8_t kind; } words[] = {{"flow", REGISTRY_FLOWVAR}, {"pkt", REGISTRY_PKTVAR}, {"alert", REGISTRY_KIND_N_}};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		size_t n = strlen(words[i].word);
+		if (strncmp(text, words[i].word, n) == 0 && text[n] == separator && text[n + 1]) {
+			*kind = words[i].kind;
+			return text + n + 1;
+		}
+	}
+	return NULL;
+}
+
 static int capture_add(struct builder *b, struct step_pcre *p, const char *name, uint8_t kind, unsigned group, struct error *error)
 {
-	if (p->n_captures == sizeof p->capture / sizeof p->capture[0])
-		return error_set(error, EINVAL, "an expression captures at most 8 variables");
-	uint32_t id = b->ctx->registry ? registry_id(b->ctx->registry, kind, name) : 0;
-	p->capture[p->n_captures++] = (struct step_capture){kind, (uint8_t)group, id};
+	if (p->n_captures == CAPTURES_MAX)
+		return error_set(error, EINVAL, "an expression captures at most %d variables", CAPTURES_MAX);
+	if (!p->capture)
+		p->capture = builder_alloc(b, CAPTURES_MAX * sizeof *p->capture);
+	struct step_capture *c = &p->capture[p->n_captures++];
+	*c = (struct step_capture){.kind = kind, .group = (uint8_t)group};
+	if (kind == REGISTRY_KIND_N_)
+		c->name = builder_copy(b, name, strlen(name));
+	else if (b->ctx->registry)
+		c->id = registry_id(b->ctx->registry, kind, name);
 	return 0;
 }
 
 /* "flow:x, pkt:y": the first group, the second. */
 static int captures_listed(struct builder *b, struct step_pcre *p, const char *text, unsigned groups, struct error *error)
 {
-	char *field[9];
-	unsigned n = *text ? builder_fields(b, text, ',', field, 9) : 0;
+	char *field[CAPTURES_MAX + 1];
+	unsigned n = *text ? builder_fields(b, text, ',', field, CAPTURES_MAX + 1) : 0;
 	if (n > groups)
 		return error_set(error, EINVAL, "the expression has %u groups, but %u variables are to be captured", groups, n);
 	for (unsigned i = 0; i < n; i++) {
-		bool flow = strncmp(field[i], "flow:", 5) == 0;
-		if (!flow && strncmp(field[i], "pkt:", 4) != 0)
-			return error_set(error, EINVAL, "“%s”: a captured variable is written flow:NAME or pkt:NAME", field[i]);
-		int rc = capture_add(b, p, field[i] + (flow ? 5 : 4), flow ? REGISTRY_FLOWVAR : REGISTRY_PKTVAR, i + 1, error);
+		uint8_t kind = 0;
+		const char *name = capture_name(field[i], ':', &kind);
+		if (!name)
+			return error_set(error, EINVAL, "“%s”: a captured variable is written flow:NAME, pkt:NAME or alert:NAME", field[i]);
+		int rc = capture_add(b, p, name, kind, i + 1, error);
 		if (rc)
 			return rc;
 	}
 	return 0;
 }
 
-/* (?P<flow_x>…) and (?P<pkt_y>…) */
+/* (?P<flow_x>…), (?P<pkt_y>…) and (?P<alert_z>…) */
 static int captures_named(struct builder *b, struct step_pcre *p, struct error *error)
 {
 	uint32_t n = 0, size = 0;
@@ -120,12 +143,9 @@ static int captures_named(struct builder *b, struct step_pcre *p, struct error *
 	pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
 	pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table);
 	for (uint32_t i = 0; i < n; i++) {
-		const char *name = (const char *)table + i * size + 2;
-		unsigned group = load_be16(table + i * size);
-		bool flow = strncmp(name, "flow_", 5) == 0;
-		if (!flow && strncmp(name, "pkt_", 4) != 0)
-			continue;
-		int rc = capture_add(b, p, name + (flow ? 5 : 4), flow ? REGISTRY_FLOWVAR : REGISTRY_PKTVAR, group, error);
+		uint8_t kind = 0;
+		const char *name = capture_name((const char *)table + i * size + 2, '_', &kind);
+		int rc = name ? capture_add(b, p, name, kind, load_be16(table + i * size), error) : 0;
 		if (rc)
 			return rc;
 	}

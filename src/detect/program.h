@@ -57,12 +57,13 @@ struct step_capture {
 	uint8_t kind; /* enum registry_kind: flow or packet variable */
 	uint8_t group;
 	uint32_t id;
+	const char *name; /* of an alert's context; NULL: a variable */
 };
 
 struct step_pcre {
 	void *code; /* pcre2_code */
-	struct step_capture capture[8];
-	uint8_t n_captures;
+	struct step_capture *capture;
+	uint8_t n_captures; /* at most 8 */
 };
 
 struct step_byte {
@@ -133,6 +134,9 @@ void program_scratch_deinit(struct detect_scratch *s);
 /* To be called when a rule has matched: what its pcre captured becomes flow and packet variables; and before a rule is looked at: forgets. */
 void program_captures_keep(struct detect_scratch *s);
 void program_captures_drop(struct detect_scratch *s);
+/* Adds a member to the context of the rule's alert: JSON, or a text. */
+void program_context_json(struct detect_scratch *s, const char *key, const char *json);
+void program_context_text(struct detect_scratch *s, const char *key, struct bytes text);
 
 /* Compiles an expression; frees one. Flags are PCRE2's. */
 void *regex_compile(struct bytes pattern, uint32_t options, struct error *error);

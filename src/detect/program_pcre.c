@@ -3,10 +3,12 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/json.h"
 #include "detect/program.h"
 #include "detect/run.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 enum { CAPTURE_PAIRS = 32, CAPTURE_MAX = 8192 };
 
@@ -55,6 +57,10 @@ void program_scratch_deinit(struct detect_scratch *s)
 		buffer_free(&s->capture_buffer[i]);
 	for (unsigned i = 0; i < sizeof s->pktvar_buffer / sizeof s->pktvar_buffer[0]; i++)
 		buffer_free(&s->pktvar_buffer[i]);
+	for (unsigned i = 0; i < sizeof s->context / sizeof s->context[0]; i++) {
+		buffer_free(&s->context[i].json);
+		buffer_free(&s->context_text[i]);
+	}
 }
 
 static void capture_note(struct detect_scratch *s, const struct step_capture *c, struct bytes value)
@@ -73,8 +79,13 @@ static void captures_note(struct program_walk *w, const struct step_pcre *p, con
 {
 	for (unsigned i = 0; i < p->n_captures; i++) {
 		const struct step_capture *c = &p->capture[i];
-		if (c->group < pairs && ov[2 * c->group] != PCRE2_UNSET)
-			capture_note(w->scratch, c, (struct bytes){subject + ov[2 * c->group], ov[2 * c->group + 1] - ov[2 * c->group]});
+		if (c->group >= pairs || ov[2 * c->group] == PCRE2_UNSET)
+			continue;
+		struct bytes value = {subject + ov[2 * c->group], ov[2 * c->group + 1] - ov[2 * c->group]};
+		if (c->name)
+			program_context_text(w->scratch, c->name, value);
+		else
+			capture_note(w->scratch, c, value);
 	}
 }
 
@@ -121,8 +132,58 @@ static void packet_var_keep(struct detect_scratch *s, uint32_t id, struct bytes 
 	s->pktvar[i].value = (struct bytes){s->pktvar_buffer[i].data, s->pktvar_buffer[i].len};
 }
 
+static struct buffer *context_member(struct detect_scratch *s, const char *key)
+{
+	unsigned i = 0, max = sizeof s->context / sizeof s->context[0];
+	while (i < s->n_context && strcmp(s->context[i].key, key) != 0)
+		i++;
+	if (i == max)
+		return NULL;
+	if (i == s->n_context)
+		s->n_context++;
+	snprintf(s->context[i].key, sizeof s->context[i].key, "%s", key);
+	buffer_clear(&s->context[i].json);
+	return &s->context[i].json;
+}
+
+void program_context_json(struct detect_scratch *s, const char *key, const char *json)
+{
+	struct buffer *to = context_member(s, key);
+	if (to)
+		buffer_add_string(to, json);
+}
+
+void program_context_text(struct detect_scratch *s, const char *key, struct bytes text)
+{
+	struct buffer *to = context_member(s, key);
+	struct json j = json_into(to);
+	if (to)
+		json_bytes(&j, NULL, text);
+}
+
+static void context_keep(struct detect_scratch *s)
+{
+	s->match_context = (struct bytes){NULL, 0};
+	if (s->n_alerts == 0)
+		s->n_context_texts = 0;
+	if (s->n_context == 0 || s->n_context_texts == sizeof s->context_text / sizeof s->context_text[0])
+		return;
+	struct buffer *to = &s->context_text[s->n_context_texts++];
+	buffer_clear(to);
+	struct json j = json_into(to);
+	json_open(&j, NULL);
+	for (unsigned i = 0; i < s->n_context; i++) {
+		json_key_bytes(&j, bytes_of_string(s->context[i].key));
+		json_raw(&j, NULL, (struct bytes){s->context[i].json.data, s->context[i].json.len});
+	}
+	json_close(&j);
+	s->match_context = (struct bytes){to->data, to->len};
+	s->n_context = 0;
+}
+
 void program_captures_keep(struct detect_scratch *s)
 {
+	context_keep(s);
 	for (unsigned i = 0; i < s->n_capture_vars; i++) {
 		if (s->capture_var[i].kind == REGISTRY_FLOWVAR && s->flow)
 			flow_var_set(s->flow, s->capture_var[i].id, s->capture_var[i].value);
@@ -134,5 +195,6 @@ void program_captures_keep(struct detect_scratch *s)
 
 void program_captures_drop(struct detect_scratch *s)
 {
+	s->n_context = 0;
 	s->n_capture_vars = 0;
 }

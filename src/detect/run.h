@@ -18,6 +18,7 @@ struct alert {
 	uint64_t tx_id;    /* UINT64_MAX: none */
 	uint16_t flags;
 	uint8_t action;    /* ACTION_… that counts after thresholds; from sig->action at first */
+	struct bytes context; /* JSON object of what rules and data sets say to it; empty: nothing. Valid while the packet is */
 };
 
 /* flowbits, flowints, flowvars of a flow: a small sorted list. detect/flowvars.c */
@@ -71,6 +72,12 @@ struct detect_scratch {
 	struct { uint32_t id; uint8_t kind; struct bytes value; } capture_var[8]; /* pcre captures, set when the rule matches */
 	uint8_t n_capture_vars;
 	struct buffer capture_buffer[8], pktvar_buffer[16]; /* what their values point into; program_scratch_init … */
+	/* what alerts say besides (data sets' values, captures): of the rule that is looked at, and texts of this packet's alerts */
+	struct { char key[64]; struct buffer json; } context[8];
+	uint8_t n_context;
+	struct buffer context_text[8];
+	uint8_t n_context_texts;
+	struct bytes match_context; /* of the latest match */
 	/* pktvars of this packet, for EVE */
 	struct { uint32_t id; struct bytes value; } pktvar[16];
 	uint8_t n_pktvars;

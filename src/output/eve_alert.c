@@ -45,6 +45,8 @@ void eve_alert_object(struct json *j, const struct eve *e, const struct packet *
 		json_raw(j, "metadata", bytes_of_string(s->metadata_json));
 	if (o->rule_reference && s->references_json)
 		json_raw(j, "references", bytes_of_string(s->references_json));
+	if (a->context.len)
+		json_raw(j, "context", a->context);
 	if (o->rule_raw && s->text)
 		json_string(j, "rule", s->text);
 	json_close(j);

@@ -109,7 +109,7 @@ static void write_engines(struct json *j, const struct engine_counts *c)
 	json_uint(j, "id", 0);
 	json_uint(j, "rules_loaded", c ? c->evaluated : 0);
 	json_uint(j, "rules_failed", c ? c->errors : 0);
-	json_uint(j, "rules_skipped", c ? c->unsupported : 0);
+	json_uint(j, "rules_skipped", c ? c->unsupported + c->skipped : 0);
 	json_close(j);
 	json_close_array(j);
 }
