@@ -53,6 +53,8 @@ enum signature_type signature_type_of(const struct signature *s)
 		return s->n_app ? SIG_APP : payload_type(s);
 	if (s->flags & SIG_WANT_PACKET)
 		return SIG_PACKET;
+	if (s->n_app && !(s->flags & SIG_TESTS_APP_PROTOCOL))
+		return SIG_APP;
 	if (s->n_app || s->flags & SIG_TESTS_APP_PROTOCOL)
 		return only_flags(s->tests, KEYWORD_IP_ONLY_OK) && !(s->flags & SIG_TESTS_FLOWBIT) ? SIG_PD_ONLY : SIG_APP;
 	if (!(s->flags & (flow | SIG_TESTS_FLOWBIT)) && s->flags & SIG_SPORT_ANY && s->flags & SIG_DPORT_ANY && only_flags(s->tests, KEYWORD_IP_ONLY_OK))
