@@ -95,8 +95,8 @@ static void set_range(struct http_tx *t, struct file *f)
 		http_event(t, HTTP_EVENT_RANGE_INVALID);
 		return;
 	}
-	if (r.start < 0 || r.end < r.start)
-		return;
+	if (r.start < 0 || r.end < r.start || (r.start == 0 && r.end + 1 == r.size))
+		return; /* no range, or all of it */
 	f->has_range = true;
 	f->start = (uint64_t)r.start;
 	f->end = (uint64_t)r.end;

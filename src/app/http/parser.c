@@ -163,17 +163,10 @@ static int on_response_line(htp_tx_t *htp)
 	return HTP_OK;
 }
 
-static int on_response_headers(htp_tx_t *htp)
-{
-	struct http_tx *t = tx_of(htp);
-	if (!t)
-		return HTP_OK;
-	app_tx_advance(&t->tx, TO_CLIENT, HTTP_HEADERS);
-	t->flow->reset_raw[TO_CLIENT] = true;
-	return HTP_OK;
-}
-
-/* RFC 9110 7.8 and 9.3.6: after 101 and after a successful CONNECT the connection speaks something else. */
+/*
+ * RFC 9110 7.8 and 9.3.6: after 101 and after a successful CONNECT the connection speaks something else. libhtp does not complete
+ * a response that switches.
+ */
 static void change_protocol(struct http_tx *t)
 {
 	struct bytes upgrade;
@@ -186,6 +179,22 @@ static void change_protocol(struct http_tx *t)
 		else if (bytes_starts_nocase(upgrade, "h2c"))
 			app_change_protocol(t->flow, &app_http2);
 	}
+	if (t->flow->changing) {
+		complete(t, TO_SERVER);
+		complete(t, TO_CLIENT);
+	}
+}
+
+static int on_response_headers(htp_tx_t *htp)
+{
+	struct http_tx *t = tx_of(htp);
+	if (!t)
+		return HTP_OK;
+	app_tx_advance(&t->tx, TO_CLIENT, HTTP_HEADERS);
+	t->flow->reset_raw[TO_CLIENT] = true;
+	if (htp->response_status_number == 101)
+		change_protocol(t);
+	return HTP_OK;
 }
 
 static int on_response_complete(htp_tx_t *htp)
@@ -197,8 +206,6 @@ static int on_response_complete(htp_tx_t *htp)
 		return HTP_OK;
 	complete(t, TO_CLIENT);
 	change_protocol(t);
-	if (t->flow->changing)
-		complete(t, TO_SERVER);
 	return HTP_OK;
 }
 

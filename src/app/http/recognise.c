@@ -5,7 +5,7 @@
 #define REQUEST(method, n)                                                                                                            \
 	{.transport = APP_TRANSPORT_TCP, .direction = TO_SERVER, .bytes = method " ", .depth = (n) + 1, .nocase = true},              \
 	{.transport = APP_TRANSPORT_TCP, .direction = TO_SERVER, .bytes = method "|09|", .depth = (n) + 1, .nocase = true}
-#define RESPONSE(version) {.transport = APP_TRANSPORT_TCP, .direction = TO_CLIENT, .bytes = version, .depth = sizeof(version) - 1}
+#define RESPONSE(version) {.transport = APP_TRANSPORT_TCP, .direction = TO_CLIENT, .bytes = version, .depth = sizeof(version) - 1, .nocase = true}
 
 const struct app_pattern http_patterns[] = {
 	REQUEST("GET", 3), REQUEST("PUT", 3), REQUEST("POST", 4), REQUEST("HEAD", 4), REQUEST("TRACE", 5), REQUEST("OPTIONS", 7),
