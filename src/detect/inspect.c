@@ -284,7 +284,7 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 		return;
 	if (p->n_events || !p->ip_version)
 		check_list(s, &e->decoder);
-	if (p->flags & PACKET_INVALID || (s->flow && s->flow->flags & FLOW_ACTION_PASS))
+	if ((p->flags & PACKET_INVALID && !p->ip_version) || (s->flow && s->flow->flags & FLOW_ACTION_PASS))
 		return;
 	if (p->ip_version) {
 		if (!(p->flags & PACKET_PSEUDO))

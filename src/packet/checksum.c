@@ -63,7 +63,7 @@ uint64_t checksum_pseudo(const struct address *src, const struct address *dst, u
 
 bool packet_checksum_ip_ok(const struct packet *p)
 {
-	if (p->ip_version != 4 || p->ip4.header_len > p->ip.len)
+	if (p->ip_version != 4 || !p->ip.len || p->ip4.header_len > p->ip.len)
 		return true;
 	return checksum_fold(checksum_add(0, bytes_slice(p->ip, 0, p->ip4.header_len))) == 0;
 }

@@ -187,7 +187,6 @@ void decode_ip4(struct decoder *d, struct packet *p, struct bytes b)
 		}
 	}
 	struct bytes rest = bytes_from(p->ip, header_len);
-	p->payload = rest;
 	if (p->ip4.mf || p->ip4.frag_offset) {
 		p->flags |= PACKET_FRAGMENT;
 		if (!p->ip4.frag_offset)
@@ -197,6 +196,6 @@ void decode_ip4(struct decoder *d, struct packet *p, struct bytes b)
 	p->transport = rest;
 	if (p->proto == PROTO_ICMPV6)
 		packet_add_event(p, EVENT_IPV4_ICMPV6);
-	else
-		decode_transport(d, p, rest);
+	else if (!decode_transport(d, p, rest))
+		p->payload = rest;
 }

@@ -218,10 +218,12 @@ static void decode_upper(struct decoder *d, struct packet *p, struct walk *w)
 {
 	p->proto = w->next;
 	p->transport = w->rest;
-	if (p->proto == PROTO_ICMP)
+	if (p->proto == PROTO_ICMP) {
 		packet_add_event(p, EVENT_IPV6_ICMPV4);
-	else if (!decode_transport(d, p, w->rest))
+	} else if (!decode_transport(d, p, w->rest)) {
 		packet_add_event(p, EVENT_IPV6_UNKNOWN_NEXT_HEADER);
+		p->payload = w->rest;
+	}
 }
 
 static enum packet_event check_header(struct bytes b)
@@ -251,7 +253,6 @@ void decode_ip6(struct decoder *d, struct packet *p, struct bytes b)
 	while (walk_step(&w, &upper))
 		;
 	p->ip6.ext_len = (uint16_t)(w.at - IP6_HEADER);
-	p->payload = w.rest;
 	if (upper) {
 		decode_upper(d, p, &w);
 		return;

@@ -163,7 +163,7 @@ struct packet {
 
 	/* transport */
 	struct bytes transport; /* header and payload; empty for a fragment but the first */
-	struct bytes payload;
+	struct bytes payload;   /* of TCP, UDP …; of a protocol that is not read: all behind IP. Empty: fragments, tunnels, what is cut short */
 	uint16_t sport, dport; /* 0 where there are none */
 	bool is_tcp, is_udp, is_icmp, is_icmp6, is_sctp, is_gre, is_esp; /* header decoded and whole */
 	struct tcp_layer tcp;

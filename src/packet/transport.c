@@ -43,6 +43,7 @@ void decode_sctp(struct decoder *d, struct packet *p, struct bytes b)
 /* Nothing to read in it that a rule could ask for; a short one has no event. */
 void decode_igmp(struct decoder *d, struct packet *p, struct bytes b)
 {
+	p->payload = b;
 }
 
 void decode_esp(struct decoder *d, struct packet *p, struct bytes b)
