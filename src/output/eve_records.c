@@ -118,7 +118,6 @@ static bool drop_is_due(const struct eve *e, const struct outputs *o, const stru
 
 void eve_drop(struct output_worker *w, const struct eve *e, struct packet *p)
 {
-	const struct detect_scratch *s = w->detect;
 	if (!drop_is_due(e, w->outputs, p))
 		return;
 	struct json j = eve_begin(w, e, p, p->flow, "drop", EVE_AS_PACKET, UINT64_MAX, p->time);
@@ -131,12 +130,9 @@ void eve_drop(struct output_worker *w, const struct eve *e, struct packet *p)
 	json_close(&j);
 	if (e->options.drop_verdict)
 		eve_verdict(&j, p, w->outputs);
-	for (unsigned i = 0; e->options.drop_alerts && i < s->n_alerts; i++) {
-		if (s->alert[i].action & (ACTION_DROP | ACTION_REJECT | ACTION_REJECT_DST | ACTION_REJECT_BOTH)) {
-			eve_alert_object(&j, e, p, &s->alert[i], w->outputs->context.ips);
-			break;
-		}
-	}
+	const struct alert *culprit = e->options.drop_alerts ? respond_culprit(w->respond) : NULL;
+	if (culprit)
+		eve_alert_object(&j, e, p, culprit, w->outputs->context.ips);
 	eve_end(w, e, &j);
 }
 

@@ -95,13 +95,22 @@ static void sort_alerts(struct alert *a, unsigned n)
 	}
 }
 
+/* A rule that asks for no more than its header speaks of flows, not of single packets. */
+static bool only_header(const struct signature *s)
+{
+	const uint64_t narrowed = SIG_TO_SERVER | SIG_TO_CLIENT | SIG_ESTABLISHED | SIG_NOT_ESTABLISHED | SIG_STATELESS | SIG_ONLY_STREAM |
+				  SIG_NO_STREAM | SIG_NO_FRAG | SIG_ONLY_FRAG | SIG_FLOW_NOT_TO;
+	return !s->tests && !s->inspections && !(s->flags & narrowed) && s->hook_state < 0;
+}
+
 /* What drop, reject and pass take: the flow, or the packet alone. */
 static bool takes_flow(const struct alert *a)
 {
 	switch (a->sig->type) {
-	case SIG_PACKET:
 	case SIG_DECODER_EVENT:
 		return false;
+	case SIG_PACKET:
+		return only_header(a->sig);
 	case SIG_PACKET_STREAM:
 	case SIG_STREAM:
 		return a->flags & (ALERT_STREAM | ALERT_STATE);

@@ -22,6 +22,8 @@ static struct {
 	struct signature sig[8];
 } b;
 
+static struct packet_test any_test; /* that a signature has one is all that counts here */
+
 static void start(bool ips, const char *thresholds)
 {
 	memset(&b, 0, sizeof b);
@@ -34,7 +36,7 @@ static void start(bool ips, const char *thresholds)
 	b.scratch.shared = b.shared;
 	b.flow.id = 77;
 	for (uint32_t i = 0; i < 8; i++)
-		b.sig[i] = (struct signature){.number = i, .sid = i + 1, .gid = 1, .action = RULE_ALERT, .type = SIG_TX};
+		b.sig[i] = (struct signature){.number = i, .sid = i + 1, .gid = 1, .action = RULE_ALERT, .type = SIG_TX, .hook_state = -1, .tests = &any_test};
 }
 
 static void stop(void)
@@ -123,6 +125,23 @@ static void what_a_drop_takes(void **state)
 		assert_int_equal(!!(b.flow.flags & FLOW_ACTION_DROP), drops[i].flow);
 		assert_int_equal(!!(b.scratch.alert[0].flags & ALERT_FLOW_ACTION), drops[i].flow);
 		assert_non_null(respond_culprit(b.responder));
+		stop();
+	}
+}
+
+static void a_header_alone_speaks_of_flows(void **state)
+{
+	(void)state;
+	for (int narrowed = 0; narrowed < 2; narrowed++) {
+		start(true, "");
+		b.sig[0].type = SIG_PACKET;
+		b.sig[0].action = RULE_PASS;
+		b.sig[0].tests = NULL;
+		b.sig[0].flags = narrowed ? SIG_NOT_ESTABLISHED : 0;
+		packet(1, 1, 2);
+		match(0, UINT64_MAX, 0);
+		judged();
+		assert_int_equal(!!(b.flow.flags & FLOW_ACTION_PASS), !narrowed);
 		stop();
 	}
 }
@@ -429,7 +448,7 @@ static void settings(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(order), cmocka_unit_test(what_a_drop_takes), cmocka_unit_test(nothing_is_dropped_without_ips),
+		cmocka_unit_test(order), cmocka_unit_test(what_a_drop_takes), cmocka_unit_test(a_header_alone_speaks_of_flows), cmocka_unit_test(nothing_is_dropped_without_ips),
 		cmocka_unit_test(reject_implies_drop), cmocka_unit_test(pass_ends_the_walk), cmocka_unit_test(packet_pass_spares_the_packet_alone),
 		cmocka_unit_test(quiet_rules_act), cmocka_unit_test(queue_has_an_end), cmocka_unit_test(rule_thresholds),
 		cmocka_unit_test(what_is_tracked), cmocka_unit_test(lines_and_own_thresholds), cmocka_unit_test(suppression_by_address),
