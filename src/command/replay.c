@@ -31,6 +31,7 @@ struct replay {
 	struct list sets, includes, inputs, more_rules;
 	bool test, each, quiet, json, strict, dump, delete_done;
 	const char *bpf;
+	char *data_dir; /* --data-dir, as a setting */
 	struct runtime runtime;
 	/* the run */
 	struct state state;
@@ -137,7 +138,10 @@ static int parse_option(struct replay *r, int option, const char *value)
 	case 'T': r->test = true; break;
 	case 'v': log_level_max = log_level_max < LOG_LEVEL_DEBUG ? log_level_max + 1 : log_level_max; break;
 	case OPT_SET: list_add(&r->sets, value); break;
-	case OPT_DATA_DIR: list_add(&r->sets, xasprintf("default-data-dir=%s", value)); break;
+	case OPT_DATA_DIR:
+		free(r->data_dir);
+		r->data_dir = xasprintf("default-data-dir=%s", value);
+		break;
 	case OPT_INCLUDE: list_add(&r->includes, value); break;
 	case OPT_SIMULATE: o->ips = true; break;
 	case OPT_NO_DETECTION: o->no_detection = true; break;
@@ -172,6 +176,8 @@ static int parse_options(struct replay *r, int argc, char **argv)
 	}
 	for (; optind < argc; optind++)
 		list_add(&r->inputs, argv[optind]);
+	if (r->data_dir)
+		list_add(&r->sets, r->data_dir);
 	r->options.sets = r->sets.item;
 	r->options.n_sets = r->sets.n;
 	r->options.includes = r->includes.item;
@@ -524,6 +530,7 @@ int command_replay(int argc, char **argv)
 		rc = replay_all(&r);
 	}
 	free(r.sets.item);
+	free(r.data_dir);
 	free(r.includes.item);
 	free(r.inputs.item);
 	free(r.more_rules.item);
