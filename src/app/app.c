@@ -139,8 +139,9 @@ static enum recognition found_first(struct app_flow *a, int direction, const str
 	if (a->expected && a->expected != p)
 		app_flow_event(a, strcmp(a->expected->name, "tls") == 0 ? APPLAYER_NO_TLS_AFTER_STARTTLS : APPLAYER_UNEXPECTED_PROTOCOL);
 	if (other_spoke) {
-		app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
-		a->mismatch[!direction] = a->recognised[!direction];
+		if (!a->original)
+			app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
+		a->mismatch[!direction] = a->recognised[!direction] && !a->original;
 		a->recognised[!direction] = true;
 		if (a->waiting[!direction])
 			return WAIT; /* what the other side said came first */
@@ -151,8 +152,10 @@ static enum recognition found_first(struct app_flow *a, int direction, const str
 static enum recognition not_found(struct app_flow *a, int direction, struct app_input *in)
 {
 	if (a->proto && (a->recognised[direction] || in->eof || in->depth)) {
-		app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
-		a->mismatch[direction] = a->recognised[direction] = true;
+		if (!a->original)
+			app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
+		a->mismatch[direction] = !a->original;
+		a->recognised[direction] = true;
 		return KNOWN;
 	}
 	if (a->recognised[0] && a->recognised[1]) {

@@ -204,15 +204,16 @@ static bool pattern_matches(const struct pattern *p, struct bytes data)
 	return (p->nocase ? bytes_find_nocase(area, want, 0) : bytes_find(area, want, 0)) >= 0;
 }
 
-static const struct app_proto *match_patterns(const struct pattern_set *s, struct bytes data)
+/* `only`: this protocol's alone; NULL: all. */
+static const struct app_proto *match_patterns(const struct pattern_set *s, struct bytes data, const struct app_proto *only)
 {
 	if (data.len == 0)
 		return NULL;
 	for (const struct pattern *p = s->by_first[data.data[0]]; p; p = p->next)
-		if (pattern_matches(p, data))
+		if ((!only || p->proto == only) && pattern_matches(p, data))
 			return p->proto;
 	for (const struct pattern *p = s->floating; p; p = p->next)
-		if (pattern_matches(p, data))
+		if ((!only || p->proto == only) && pattern_matches(p, data))
 			return p->proto;
 	return NULL;
 }
@@ -283,15 +284,30 @@ static const struct app_proto *ask_probes(const struct app_recogniser *r, struct
 	return NULL;
 }
 
+/* Is it what the other direction speaks? Asked first: the words of some protocols are the same. */
+static bool is_the_same(const struct app_recogniser *r, const struct app_flow *a, int direction, struct bytes data, bool datagram)
+{
+	if (match_patterns(&r->set[datagram][direction], data, a->proto))
+		return true;
+	for (unsigned i = 0; i < r->n_probes[datagram]; i++)
+		if (r->probe[datagram][i].proto == a->proto && ask(&r->probe[datagram][i], a->flow, direction, data, false).result == PROBE_YES)
+			return true;
+	return false;
+}
+
 const struct app_proto *app_recognise(const struct app_recogniser *r, struct app_flow *a, int direction, struct bytes data, bool datagram,
 				      bool *swap)
 {
 	const struct app_proto *p = NULL;
 	*swap = false;
+	if (a->proto && is_the_same(r, a, direction, data, datagram)) {
+		a->recognised[direction] = true;
+		return a->proto;
+	}
 	if (!a->patterns_done[direction]) {
-		p = match_patterns(&r->set[datagram][direction], data);
+		p = match_patterns(&r->set[datagram][direction], data, NULL);
 		if (!p && may_swap(a->flow, direction, datagram) && !datagram) {
-			p = match_patterns(&r->set[datagram][!direction], data);
+			p = match_patterns(&r->set[datagram][!direction], data, NULL);
 			*swap = p != NULL;
 		}
 		a->patterns_done[direction] = data.len >= r->set[datagram][direction].depth;

@@ -61,7 +61,19 @@ PROTOCOL(smtp, "smtp", TCP, .patterns = smtp_patterns, .n_patterns = 3, .probes 
 static const struct app_pattern imap_patterns[] = {
 	AT_START(TCP, TO_CLIENT, "* OK ", 5), AT_START_ANY_CASE(TCP, TO_SERVER, "1 CAPABILITY", 12), AT_START_ANY_CASE(TCP, TO_SERVER, "A1 CAPABILITY", 13),
 };
-PROTOCOL(imap, "imap", TCP, .patterns = imap_patterns, .n_patterns = 3);
+
+/* RFC 9051 2.2.1: a tag, a space, a command. */
+static enum app_probe_result imap_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
+{
+	size_t i = 0;
+	while (i < data.len && i < 16 && data.data[i] > ' ' && data.data[i] < 0x7f)
+		i++;
+	uint8_t next = i + 1 < data.len ? byte_lower(data.data[i + 1]) : 0;
+	return yes_if(i > 0 && i < data.len && data.data[i] == ' ' && next >= 'a' && next <= 'z');
+}
+
+static const struct app_probe imap_probes[] = {{TCP, "143", TO_SERVER, 6, 64, imap_probe}};
+PROTOCOL(imap, "imap", TCP, .patterns = imap_patterns, .n_patterns = 3, .probes = imap_probes, .n_probes = 1);
 
 static enum app_probe_result pop3_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {
@@ -122,7 +134,14 @@ static enum app_probe_result netbios_probe(struct bytes data, int direction, con
 static const struct app_probe smb_probes[] = {{TCP, "139, 445", 2, 4, 16, netbios_probe}};
 PROTOCOL(smb, "smb", TCP, .patterns = smb_patterns, .n_patterns = 4, .probes = smb_probes, .n_probes = 1);
 
-static const struct app_pattern dcerpc_patterns[] = {AT_START(TCP, TO_SERVER, "|05 00|", 2), AT_START(TCP, TO_CLIENT, "|05 00|", 2)};
+/* C706 12.6.3.1: version 5.0, a known type, and a representation of data that exists, as far as they are there. */
+static enum app_probe_result dcerpc_tcp_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
+{
+	const uint8_t *p = data.data;
+	if (p[0] != 5 || p[1] != 0)
+		return PROBE_NO;
+	return yes_if(data.len < 6 || (p[2] <= 19 && (p[4] & 0xee) == 0 && p[5] <= 3));
+}
 
 /* C706 12.6.1: the connectionless header is 80 bytes, version 4, its packet types end at 10 (19 with connection-oriented ones). */
 static enum app_probe_result dcerpc_udp_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
@@ -131,8 +150,8 @@ static enum app_probe_result dcerpc_udp_probe(struct bytes data, int direction, 
 	return yes_if(p[0] == 4 && p[1] <= 10 && (p[3] & 0xfc) == 0 && (p[4] & 0xee) == 0 && p[5] <= 3);
 }
 
-static const struct app_probe dcerpc_probes[] = {{UDP, "", 2, 80, 80, dcerpc_udp_probe}};
-PROTOCOL(dcerpc, "dcerpc", BOTH, .patterns = dcerpc_patterns, .n_patterns = 2, .probes = dcerpc_probes, .n_probes = 1);
+static const struct app_probe dcerpc_probes[] = {{UDP, "", 2, 80, 80, dcerpc_udp_probe}, {TCP, "", 2, 2, 6, dcerpc_tcp_probe}};
+PROTOCOL(dcerpc, "dcerpc", BOTH, .probes = dcerpc_probes, .n_probes = 2);
 
 static enum app_probe_result rdp_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {

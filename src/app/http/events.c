@@ -100,8 +100,10 @@ static const struct {
 
 void http_request_events(struct http_tx *t)
 {
+	/* "CONNECT host:port /": what follows the port is read over */
+	bool spaced = t->htp->request_method_number == HTP_M_CONNECT && bytes_find(http_bytes(t->htp->request_uri), BYTES_LITERAL(" "), 0) > 0;
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (t->htp->flags & flags[i].flag)
+		if (t->htp->flags & flags[i].flag && !(spaced && flags[i].flag == HTP_HOSTU_INVALID))
 			http_event(t, (enum http_event)flags[i].event);
 	struct bytes value;
 	bool bearer = http_header(t, TO_SERVER, "authorization", &value) && bytes_starts_nocase(value, "bearer");

@@ -86,6 +86,7 @@ struct http_state { /* of a flow */
 	htp_connp_t *connp;
 	usec_t now;
 	unsigned bombs;
+	bool unmatched, closing;
 	bool in_response;              /* a response has begun and not ended */
 	struct bytes input;            /* being parsed */
 	int direction;                 /* whose bytes are being parsed */

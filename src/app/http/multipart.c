@@ -121,6 +121,10 @@ static bool read_headers(struct http_tx *t)
 		}
 		return false;
 	}
+	if (end == 0) { /* a last boundary that lacks its dashes */
+		m->part = PART_END;
+		return false;
+	}
 	open_part(t, bytes_slice(held, 0, (size_t)end));
 	consume(m, (size_t)end + 2); /* the empty line's end may belong to the next boundary: a part without data */
 	if (m->file && m->held.len >= 2)
@@ -151,7 +155,7 @@ void http_multipart_end(struct http_tx *t, bool whole)
 		return;
 	if (m->file && m->held.len)
 		file_append(t->flow, m->file, bytes_of(m->held.data, m->held.len));
-	if (whole && (m->any || m->held.len > 2))
+	if (whole && m->held.len > 2)
 		http_event(t, HTTP_EVENT_MULTIPART_GENERIC_ERROR); /* no closing boundary */
 	close_file(t, FILE_TRUNCATED);
 	m->part = PART_END;

@@ -25,6 +25,9 @@ static struct http_tx *tx_make(htp_tx_t *htp)
 	t->flow = s->flow;
 	t->config = s->config;
 	htp_tx_set_user_data(htp, t);
+	if (s->unmatched)
+		http_event(t, HTTP_EVENT_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST);
+	s->unmatched = false;
 	return t;
 }
 
@@ -91,7 +94,8 @@ static int on_request_headers(htp_tx_t *htp)
 	struct http_tx *t = tx_of(htp);
 	if (!t)
 		return HTP_OK;
-	http_request_events(t);
+	if (state_of(htp) && !state_of(htp)->closing)
+		http_request_events(t);
 	app_tx_advance(&t->tx, TO_SERVER, HTTP_HEADERS);
 	t->flow->reset_raw[TO_SERVER] = true;
 	return HTP_OK;
@@ -213,6 +217,10 @@ static int on_log(htp_log_t *log)
 {
 	struct http_state *s = htp_connp_get_user_data(log->connp);
 	struct http_tx *t = tx_of(log->tx);
+	if (s && log->msg && strncmp(log->msg, "Unable to match", 15) == 0) {
+		s->unmatched = true; /* libhtp makes the transaction for it only now */
+		return HTP_OK;
+	}
 	if (!t && s)
 		t = tx_of(s->direction == TO_SERVER ? htp_connp_get_in_tx(log->connp) : htp_connp_get_out_tx(log->connp));
 	if (!t && s)
@@ -296,6 +304,7 @@ static htp_time_t time_of(usec_t t)
 /* The end of a direction: libhtp completes what can be; the rest is cut short. */
 static enum app_result parse_end(struct app_flow *a, struct http_state *s, int direction, const htp_time_t *now)
 {
+	s->closing = true; /* what libhtp completes now was cut short: no judgement on it */
 	if (direction == TO_SERVER)
 		htp_connp_req_close(s->connp, now);
 	else
@@ -304,6 +313,7 @@ static enum app_result parse_end(struct app_flow *a, struct http_state *s, int d
 		http_body_end((struct http_tx *)tx, direction, false);
 		app_tx_advance(tx, direction, HTTP_COMPLETE);
 	}
+	s->closing = false;
 	return APP_OK;
 }
 
@@ -360,6 +370,11 @@ static size_t to_skip(const struct http_state *s, struct bytes data)
 	return rubbish_before_status(t, data);
 }
 
+static bool lower_case_version(const struct http_state *s, struct bytes data)
+{
+	return !s->in_response && data.len > 8 && data.data[0] == 'h' && bytes_starts_nocase(data, "http/1.");
+}
+
 static enum app_result result_of(struct http_state *s, int direction, int rc, struct app_input *in, size_t skipped)
 {
 	if (rc == HTP_STREAM_ERROR)
@@ -383,6 +398,11 @@ enum app_result http_parse(struct app_flow *a, int direction, struct app_input *
 	htp_time_t now = time_of(in->time);
 	enum app_result r = APP_OK;
 	size_t skip = direction == TO_CLIENT && !in->gap_len ? to_skip(s, in->data) : 0;
+	if (direction == TO_CLIENT && lower_case_version(s, bytes_from(in->data, skip))) {
+		/* libhtp knows the version in capitals alone, clients take either */
+		htp_connp_res_data(s->connp, &now, "HTTP", 4);
+		skip += 4;
+	}
 	size_t len = in->gap_len ? (size_t)in->gap_len : in->data.len - skip;
 	s->input = in->data;
 	if (len) {
