@@ -42,7 +42,7 @@ struct worker {
 	bool app_ready;
 };
 
-enum { EXPIRE_A_PACKET = 4, EXPIRE_A_TICK = 4096 };
+enum { EXPIRE_A_PACKET = 4, EXPIRE_A_TICK = 4096, RAW_PIECES = 16 };
 
 static void count_alert(struct worker *w, const struct signature *sig)
 {
@@ -356,6 +356,8 @@ static void end_flow(void *context, struct flow *f, usec_t now)
 				if (f->tcp)
 					COUNT(&w->counters, TCP_PSEUDO);
 				judge_packet(w, make_pseudo(w, f, d), true);
+				for (int n = 0; n < RAW_PIECES && stream_raw_is_due(w->streams, f, d); n++) /* behind gaps */
+					judge_packet(w, make_pseudo(w, f, d), true);
 			}
 	}
 	output_flow(w->output, f, w->now);

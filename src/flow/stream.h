@@ -122,13 +122,15 @@ void stream_app_again(struct flow *f, int direction);
 void stream_app_stop(struct flow *f, int direction);
 
 /*
- * Raw inspection's view for a packet in this direction: the bytes visible since the edge and up to the chunk size, reaching back as the settings say.
- * Inline: the packet's own bytes with what lies before them up to the chunk size. `fresh` is the offset of the first byte not inspected
- * before. False: nothing new. `flush` as above.
+ * Raw inspection's view for a packet in this direction: the bytes visible since the edge, once they are a chunk, reaching back a little.
+ * Inline: the packet's own bytes, in order or not, with what lies before them up to the chunk size and what they join. `fresh` is the offset of
+ * the first byte not inspected before. False: nothing new. `flush` as above. At a gap it stops: call again after stream_raw_done.
  */
 bool stream_raw_next(struct stream_engine *e, struct flow *f, const struct packet *p, int direction, bool flush, struct stream_chunk *out,
 		     uint64_t *fresh);
 void stream_raw_done(struct flow *f, int direction, uint64_t upto);
+/* At a flow's end: whether there is still something to call stream_raw_next with `flush` for. */
+bool stream_raw_is_due(const struct stream_engine *e, const struct flow *f, int direction);
 void stream_raw_stop(struct flow *f, int direction);
 /* The app layer asks that raw inspection look at once, not only when a chunk is full (end of a request). */
 void stream_raw_trigger(struct flow *f, int direction);

@@ -55,7 +55,9 @@ static uint64_t side_depth(const struct stream_engine *e, const struct tcp_sessi
 uint64_t stream_visible(const struct stream_engine *e, const struct tcp_session *s, int direction, bool flush)
 {
 	const struct stream_side *side = &s->side[direction];
-	if (is_inline(e) || flush || s->async || s->state == TCP_CLOSED || side->depth_reached)
+	if (flush || s->state == TCP_CLOSED) /* what is missing will not come */
+		return side->highest;
+	if (is_inline(e) || s->async || side->depth_reached)
 		return side->end;
 	return side->end < side->acked ? side->end : side->acked;
 }
@@ -423,7 +425,7 @@ static bool at_end(const struct stream_engine *e, const struct tcp_session *s, i
 {
 	const struct stream_side *side = &s->side[direction];
 	if (flush || s->state == TCP_CLOSED)
-		return stream_visible(e, s, direction, true) <= side->end && store_next(side->store, side->end) == UINT64_MAX;
+		return true;
 	if (!side->fin || side->end < side->fin_at)
 		return false;
 	return is_inline(e) || s->async || side->last_ack == side->next_seq;
@@ -468,13 +470,6 @@ bool stream_app_next(struct stream_engine *e, struct flow *f, int direction, boo
 	struct stream_side *side = &s->side[direction];
 	if (side->no_app || side->eof_delivered)
 		return false;
-	if (flush || s->state == TCP_CLOSED) { /* what came early and will never be joined */
-		uint64_t next = store_next(side->store, side->end);
-		if (next != UINT64_MAX && next > side->end && stream_visible(e, s, direction, true) <= side->app_offered) {
-			side->end = store_contiguous(side->store, next);
-			side->gap = true;
-		}
-	}
 	uint64_t edge = side->app_edge, visible = stream_visible(e, s, direction, flush);
 	struct bytes b = view(e, s, direction, edge, visible);
 	bool more_behind = b.len && edge + b.len < visible; /* a gap follows that is final */
@@ -511,8 +506,8 @@ void stream_app_consumed(struct stream_engine *e, struct flow *f, int direction,
 	struct stream_side *side = &f->tcp->side[direction];
 	(void)e;
 	side->app_edge += n;
-	if (side->app_edge > side->end)
-		side->app_edge = side->end;
+	if (side->app_edge > side->highest)
+		side->app_edge = side->highest;
 	if (side->eof_offered)
 		side->eof_delivered = true;
 }
@@ -543,42 +538,80 @@ bool stream_has_news(const struct stream_engine *e, const struct tcp_session *s,
 	return (s->state == TCP_CLOSED || side->fin) && !side->eof_offered && at_end(e, s, direction, flush);
 }
 
+/* What raw inspection looks at for a packet: from `edge` on is new, `to` is how far it may see. */
+struct raw_span {
+	uint64_t edge, to;
+};
+
+/* Inline, a packet is judged by what it brings, in order or not: its own bytes, and what they join. */
+static bool raw_span_of_packet(const struct stream_side *side, const struct packet *p, struct raw_span *out)
+{
+	if (!(p->flags & PACKET_STREAM_ADDED) || !p->payload.len)
+		return false;
+	uint64_t start = side_offset(side, p->tcp.seq + !!(p->tcp.flags & TCP_SYN));
+	if (start == UINT64_MAX || start < side->base)
+		start = side->base;
+	out->edge = start;
+	out->to = start + p->payload.len;
+	if (out->to > side->highest)
+		out->to = side->highest;
+	uint64_t joined = store_contiguous(side->store, out->to);
+	if (joined > out->to)
+		out->to = joined;
+	return out->edge < out->to;
+}
+
+/* Else a chunk is awaited, unless something says that no more will come or that it is time. */
+static bool raw_span_of_chunk(const struct stream_engine *e, struct tcp_session *s, int direction, bool flush, struct raw_span *out)
+{
+	struct stream_side *side = &s->side[direction];
+	out->to = stream_visible(e, s, direction, flush);
+	out->edge = side->raw_edge > side->base ? side->raw_edge : side->base;
+	if (out->edge >= out->to)
+		return false;
+	bool before_gap = !is_live(e, s, direction) && store_contiguous(side->store, out->edge) < out->to;
+	return flush || side->raw_trigger || before_gap || side->depth_reached || at_end(e, s, direction, flush) ||
+	       out->to - out->edge >= e->chunk_size[direction];
+}
+
+/* How far back raw inspection looks. */
+static uint64_t raw_start(const struct stream_engine *e, const struct tcp_session *s, int direction, uint64_t edge)
+{
+	const struct stream_side *side = &s->side[direction];
+	uint64_t reach = is_inline(e) ? e->chunk_size[direction] : RAW_REACH;
+	uint64_t from = edge > reach ? edge - reach : 0, start = store_reach_back(side->store, edge);
+	return from > start ? from : start;
+}
+
 bool stream_raw_next(struct stream_engine *e, struct flow *f, const struct packet *p, int direction, bool flush, struct stream_chunk *out,
 		     uint64_t *fresh)
 {
 	struct tcp_session *s = f->tcp;
+	struct raw_span span;
 	e->raw_used = true;
 	if (!s || s->side[direction].no_raw)
 		return false;
 	struct stream_side *side = &s->side[direction];
-	uint64_t visible = stream_visible(e, s, direction, flush), edge = side->raw_edge;
-	if (edge < side->base)
-		edge = side->base;
-	bool end = at_end(e, s, direction, flush);
-	bool enough = is_inline(e) || side->raw_trigger || end || side->depth_reached || visible - edge >= e->chunk_size[direction];
-	if (edge >= visible || !enough)
+	bool by_packet = is_inline(e) && !flush;
+	if (by_packet ? !raw_span_of_packet(side, p, &span) : !raw_span_of_chunk(e, s, direction, flush, &span))
 		return false;
-	uint64_t reach = is_inline(e) ? e->chunk_size[direction] : RAW_REACH;
-	uint64_t from = edge > reach ? edge - reach : 0;
-	uint64_t start = store_reach_back(side->store, edge);
-	if (start == edge && is_live(e, s, direction) && e->live.offset == edge)
-		start = store_reach_back(side->store, e->live.offset);
-	if (from < start)
-		from = start;
-	struct bytes b = view(e, s, direction, from, visible);
-	if (!b.len) { /* a gap: what lies behind it is looked at by itself */
-		from = edge = gap_end(e, s, direction, edge, visible);
-		b = view(e, s, direction, from, visible);
-		if (!b.len) {
-			side->raw_edge = edge;
-			return false;
-		}
+	span.edge = gap_end(e, s, direction, span.edge, span.to); /* what lies behind a gap is looked at by itself */
+	uint64_t from = raw_start(e, s, direction, span.edge);
+	struct bytes b = view(e, s, direction, from, span.to);
+	if (!b.len || from + b.len <= span.edge) {
+		stream_raw_done(f, direction, span.edge);
+		return false;
 	}
-	*out = (struct stream_chunk){.data = b, .offset = from};
-	out->flags = (from == 0 ? STREAM_START : 0) | (end && from + b.len == visible ? STREAM_EOF : 0);
-	*fresh = edge;
-	(void)p;
+	bool end = at_end(e, s, direction, flush) && from + b.len >= stream_visible(e, s, direction, flush);
+	*out = (struct stream_chunk){.data = b, .offset = from, .flags = (from == 0 ? STREAM_START : 0) | (end ? STREAM_EOF : 0)};
+	*fresh = span.edge;
 	return true;
+}
+
+bool stream_raw_is_due(const struct stream_engine *e, const struct flow *f, int direction)
+{
+	const struct tcp_session *s = f->tcp;
+	return s && !s->side[direction].no_raw && s->side[direction].raw_edge < stream_visible(e, s, direction, true);
 }
 
 void stream_raw_done(struct flow *f, int direction, uint64_t upto)
@@ -659,9 +692,9 @@ static void prune_side(struct stream_engine *e, struct tcp_session *s, int direc
 {
 	struct stream_side *side = &s->side[direction];
 	uint64_t from = wanted_from(e, s, direction);
-	bool over = wants_nothing(side) || (side->eof_delivered && s->state == TCP_CLOSED);
+	bool over = wants_nothing(side);
 	/* inline, a retransmission of what the peer has not acknowledged is compared with the first copy */
-	if (!over && !s->async && is_inline(e) && side->acked < from && side->end - side->acked <= RAW_LAG)
+	if (!over && !s->async && is_inline(e) && s->state != TCP_CLOSED && side->acked < from && side->end - side->acked <= RAW_LAG)
 		from = side->acked;
 	if (is_live(e, s, direction))
 		keep_live(e, over ? UINT64_MAX : from);
@@ -697,8 +730,7 @@ bool stream_has_unseen(const struct flow *f, int direction)
 	if (!f->tcp)
 		return false;
 	const struct stream_side *side = &f->tcp->side[direction];
-	uint64_t last = store_next(side->store, side->end) != UINT64_MAX ? UINT64_MAX : side->end;
-	bool app = !side->no_app && side->app_offered < last;
-	bool raw = !side->no_raw && side->raw_edge < last;
+	bool app = !side->no_app && side->app_offered < side->highest;
+	bool raw = !side->no_raw && side->raw_edge < side->highest;
 	return app || raw;
 }
