@@ -85,6 +85,15 @@ void rule_set_find_line(struct rule_set *s, enum finding_severity severity, cons
 	f->line = line;
 }
 
+/* Characters, not bytes: what continues one in UTF-8 takes no column. */
+static int columns(const char *text, size_t n)
+{
+	int count = 0;
+	for (size_t i = 0; i < n; i++)
+		count += ((unsigned char)text[i] & 0xc0) != 0x80;
+	return count;
+}
+
 /* The part of the text around the place, at most one line of a terminal; the place stays whole if it fits. */
 static void print_place(const struct finding *f, FILE *out, bool colour)
 {
@@ -95,6 +104,8 @@ static void print_place(const struct finding *f, FILE *out, bool colour)
 	if (n > len - start)
 		n = len - start;
 	size_t from = start > 40 ? start - 40 : 0;
+	while (from < start && ((unsigned char)f->text[from] & 0xc0) == 0x80)
+		from++;
 	size_t shown = len - from < WIDTH ? len - from : WIDTH;
 	if (n > from + shown - start)
 		n = from + shown - start;
@@ -106,8 +117,8 @@ static void print_place(const struct finding *f, FILE *out, bool colour)
 	fprintf(out, "%s\n", from + shown < len ? "…" : "");
 	if (n == 0)
 		return;
-	fprintf(out, "    %*s%s", (int)(start - from + (from ? 1 : 0)), "", colour ? "\033[1;31m" : "");
-	for (size_t i = 0; i < n; i++)
+	fprintf(out, "    %*s%s", columns(f->text + from, start - from) + (from ? 1 : 0), "", colour ? "\033[1;31m" : "");
+	for (int i = 0, width = columns(f->text + start, n); i < width; i++)
 		fputc(i ? '~' : '^', out);
 	fprintf(out, "%s\n", colour ? "\033[0m" : "");
 }

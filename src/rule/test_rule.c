@@ -306,6 +306,16 @@ static void findings_underline_the_place(void **state)
 				  "                             ^~~~~\n");
 	free(text);
 	rule_set_free(&set);
+	/* a character of several bytes takes one column */
+	rule_set_init(&set);
+	rule_text_load(&set, BYTES_LITERAL("alert ip any any -> any 1 (a:\xc3\xa4; sid:x;)\n"), "f.rules", NULL, false);
+	f = open_memstream(&text, &size);
+	finding_print(set.findings, f, false);
+	fclose(f);
+	assert_non_null(strstr(text, "\n    alert ip any any -> any 1 (a:\xc3\xa4; sid:x;)\n"
+				     "                                        ^\n"));
+	free(text);
+	rule_set_free(&set);
 }
 
 int main(void)
