@@ -261,6 +261,7 @@ struct engine *engine_new(struct rule_set *rules, const struct engine_settings *
 	e->rules = rules;
 	e->generation = __atomic_add_fetch(&generation, 1, __ATOMIC_RELAXED);
 	compile_rules(e, ctx);
+	rule_set_drop_options(rules); /* half of the set's memory; nothing compiled points into it */
 	e->chains = ctx->chains;
 	make_rows(e);
 	signatures_number(e->sig, e->n_sigs);
