@@ -254,7 +254,7 @@ static void refused(void **state)
 		{"http", "http.host; content:\"a\"; http_uri", "wrong-value"}, {"tcp", "to_md5; content:\"a\"", "wrong-value"}, {"http", "http.uri; to_uppercase; content:\"abc\"", "contradiction"},
 		{"http", "http.uri; to_md5; content:\"01234567890123456\"", "contradiction"}, {"udp", "dsize:10; content:\"boom\"; content:\"loom\"; distance:10", "contradiction"},
 		{"http", "http.uri; content:\"abcd\"; bsize:3", "contradiction"}, {"tcp", "content:!\"abc\"; offset:3; fast_pattern", "contradiction"}, {"dns", "dce_stub_data; content:\"0\"", "wrong-value"},
-		{"tcp", "decode-event:nothing", "wrong-value"}, {"tcp", "app-layer-event:http.nothing", "wrong-value"}, {"http", "app-layer-protocol:http", "wrong-value"},
+		{"tcp", "decode-event:nothing", "wrong-value"}, {"tcp", "app-layer-event:http.nothing", "unsupported-keyword"}, {"http", "app-layer-protocol:http", "wrong-value"},
 		{"tcp", "xbits:set,a", "wrong-value"}, {"tcp", "threshold:foo", "wrong-value"}, {"tcp", "target:me", "wrong-value"}, {"tcp", "config:logging disable, type tx, scope tx", "wrong-value"},
 		{"http", "http.referer; absent; content:\"a\"", "wrong-value"}, {"pkthdr", "content:\"a\"", "contradiction"}, {"tcp", "priority:0", "wrong-value"}, {"tcp", "tag:foo", "wrong-value"},
 	};
