@@ -486,7 +486,7 @@ static int replay_all(struct replay *r)
 	struct error error = {0};
 	int rc = runtime_init(&r->runtime, &r->options, &error);
 	if (rc) {
-		fprintf(stderr, "sluice: %s\n", error.text);
+		log_error("%s", error.text);
 		runtime_deinit(&r->runtime);
 		return STATUS_FAILED;
 	}

@@ -200,7 +200,9 @@ static void track_flow(struct worker *w, struct packet *p)
 		if (!had_error && f->app && (f->app->error[0] || f->app->error[1]))
 			app_error(w, p, f);
 	}
-	if (f->flags & FLOW_ACTION_PASS || f->state >= FLOW_BYPASSED)
+	if (f->flags & FLOW_ACTION_PASS)
+		p->action |= ACTION_PASS;
+	if (f->state >= FLOW_BYPASSED)
 		p->flags |= PACKET_NO_INSPECT;
 }
 

@@ -14,6 +14,7 @@ struct engine_settings { /* detect.*, mpm-algo …, and what decides the cache *
 	bool ips;
 	bool stream_inline;
 	int default_prefilter;     /* detect.prefilter.default: mpm, auto */
+	uint8_t action_rank[RULE_ACTION_N_]; /* action-order: place of each action */
 };
 int engine_settings_read(struct engine_settings *s, struct conf *conf, bool ips, struct error *error);
 

@@ -31,10 +31,38 @@ static const struct setting engine_rows[] = {
 	 .names = prefilter_names, .help = "mpm, or auto: header keywords may prefilter too"},
 };
 
+static void rank_action(struct engine_settings *s, const char *name, uint8_t rank)
+{
+	for (unsigned a = 0; a < RULE_ACTION_N_; a++)
+		if (strncmp(rule_action_names[a], name, strlen(name)) == 0) /* "reject" stands for all its forms */
+			s->action_rank[a] = rank;
+}
+
+static int read_action_order(struct engine_settings *s, struct conf *conf, struct error *error)
+{
+	static const char *const usual[] = {"pass", "drop", "reject", "alert"};
+	struct conf *list = conf_get(conf, "action-order");
+	uint8_t rank = 0;
+	for (uint8_t i = 0; i < 4; i++)
+		rank_action(s, usual[i], i);
+	for (struct conf *c = list ? list->first : NULL; c; c = c->next) {
+		bool known = false;
+		for (unsigned i = 0; i < 4; i++)
+			known |= c->value && strcmp(usual[i], c->value) == 0;
+		if (!known || rank == 4)
+			return error_set(error, EINVAL, "%s: pass, drop, reject and alert stand in action-order, each once", conf_path(c));
+		rank_action(s, c->value, rank++);
+	}
+	if (rank != 0 && rank != 4)
+		return error_set(error, EINVAL, "action-order: names %u of the four actions pass, drop, reject, alert", rank);
+	return 0;
+}
+
 int engine_settings_read(struct engine_settings *s, struct conf *conf, bool ips, struct error *error)
 {
 	*s = (struct engine_settings){.ips = ips};
-	return settings_read(engine_rows, sizeof engine_rows / sizeof *engine_rows, conf, s, error);
+	int rc = settings_read(engine_rows, sizeof engine_rows / sizeof *engine_rows, conf, s, error);
+	return rc ? rc : read_action_order(s, conf, error);
 }
 
 void number_list_add(struct number_list *l, uint32_t number)
@@ -264,7 +292,7 @@ struct engine *engine_new(struct rule_set *rules, const struct engine_settings *
 	rule_set_drop_options(rules); /* half of the set's memory; nothing compiled points into it */
 	e->chains = ctx->chains;
 	make_rows(e);
-	signatures_number(e->sig, e->n_sigs);
+	signatures_number(e->sig, e->n_sigs, s->action_rank);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
 		e->sig[i]->type = (uint8_t)signature_type_of(e->sig[i]);
 	group_tables_build(&e->tables, e->sig, e->n_sigs);

@@ -72,7 +72,7 @@ void number_list_add(struct number_list *l, uint32_t number);
 /* order.c */
 enum signature_type signature_type_of(const struct signature *s);
 /* Sorts into the order of evaluation and numbers them. */
-void signatures_number(struct signature **sig, uint32_t n);
+void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_]);
 
 /* prefilter.c */
 struct prefilter *prefilter_get(struct engine *e, const struct prefilter *like);

@@ -284,8 +284,15 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 		return;
 	if (p->n_events || !p->ip_version)
 		check_list(s, &e->decoder);
-	if ((p->flags & PACKET_INVALID && !p->ip_version) || (s->flow && s->flow->flags & FLOW_ACTION_PASS))
+	if (p->flags & PACKET_INVALID && !p->ip_version)
 		return;
+	if (s->flow && s->flow->flags & FLOW_ACTION_PASS) {
+		/* a passed flow: what is asked once a direction is asked all the same */
+		if (p->ip_version && !(p->flags & PACKET_PSEUDO))
+			check_addresses(s, s->direction);
+		check_protocol(s, s->direction);
+		return;
+	}
 	if (p->ip_version) {
 		if (!(p->flags & PACKET_PSEUDO))
 			check_addresses(s, s->direction);

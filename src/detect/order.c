@@ -62,17 +62,10 @@ enum signature_type signature_type_of(const struct signature *s)
 	return SIG_PACKET;
 }
 
-/* pass, drop, reject, alert; what sets a bit before what tests it. */
-static int action_rank(const struct signature *s)
+/* Place of an action by `action-order`; config and accept come before all. */
+static int action_rank(const struct signature *s, const uint8_t rank[RULE_ACTION_N_])
 {
-	switch (s->action) {
-	case RULE_CONFIG: return 0;
-	case RULE_ACCEPT: return 1;
-	case RULE_PASS: return 2;
-	case RULE_DROP: return 3;
-	case RULE_ALERT: return 5;
-	default: return 4;
-	}
+	return s->action == RULE_CONFIG || s->action == RULE_ACCEPT ? -1 : rank[s->action];
 }
 
 static int bit_rank(const struct signature *s)
@@ -81,10 +74,10 @@ static int bit_rank(const struct signature *s)
 	return sets ? (tests ? 1 : 0) : (tests ? 2 : 3);
 }
 
-static int by_order(const void *a, const void *b)
+static int by_order(const void *a, const void *b, void *rank)
 {
 	const struct signature *x = *(struct signature *const *)a, *y = *(struct signature *const *)b;
-	int order = action_rank(x) - action_rank(y);
+	int order = action_rank(x, rank) - action_rank(y, rank);
 	if (order == 0)
 		order = bit_rank(x) - bit_rank(y);
 	if (order == 0 && x->priority != y->priority)
@@ -94,11 +87,11 @@ static int by_order(const void *a, const void *b)
 	return order;
 }
 
-void signatures_number(struct signature **sig, uint32_t n)
+void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_])
 {
 	for (uint32_t i = 0; i < n; i++)
 		sig[i]->number = i;
-	qsort(sig, n, sizeof *sig, by_order);
+	qsort_r(sig, n, sizeof *sig, by_order, (void *)(uintptr_t)rank);
 	for (uint32_t i = 0; i < n; i++)
 		sig[i]->number = i;
 }

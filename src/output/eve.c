@@ -163,10 +163,23 @@ static void open_list(struct var_lists *v, const char *key, bool array)
 static void write_bit(void *context, uint32_t id)
 {
 	struct var_lists *v = context;
-	if (v->kind != 0)
+	if (v->kind != 0 || strncmp(var_name(v, REGISTRY_FLOWBIT, id), "traffic/", 8) == 0)
 		return;
 	open_list(v, "flowbits", true);
 	json_string(v->j, NULL, var_name(v, REGISTRY_FLOWBIT, id));
+}
+
+/* Flowbits "traffic/id/X" and "traffic/label/X" name traffic: EVE's object of that name. */
+static void write_traffic(void *context, uint32_t id)
+{
+	static const char *const prefixes[] = {"traffic/id/", "traffic/label/"};
+	static const char *const keys[] = {"id", "label"};
+	struct var_lists *v = context;
+	const char *name = var_name(v, REGISTRY_FLOWBIT, id), *prefix = prefixes[v->kind];
+	if (strncmp(name, prefix, strlen(prefix)))
+		return;
+	open_list(v, keys[v->kind], true);
+	json_string(v->j, NULL, name + strlen(prefix));
 }
 
 static void write_number(void *context, uint32_t id, uint32_t value)
@@ -207,6 +220,35 @@ static void write_pktvars(struct output_worker *w, struct json *j)
 	json_close_array(j);
 }
 
+static void ignore_number(void *context, uint32_t id, uint32_t value)
+{
+	(void)context, (void)id, (void)value;
+}
+
+static void ignore_var(void *context, uint32_t id, struct bytes value)
+{
+	(void)context, (void)id, (void)value;
+}
+
+static void eve_traffic(struct output_worker *w, struct json *j, const struct flow *f)
+{
+	struct json_mark mark = json_mark(j);
+	struct var_lists v = {.j = j, .registry = w->outputs->context.registry};
+	bool any = false;
+	json_open(j, "traffic");
+	for (v.kind = 0; v.kind < 2; v.kind++) {
+		v.open = false;
+		flow_bits_each(f, write_traffic, ignore_number, ignore_var, &v);
+		any |= v.open;
+		if (v.open)
+			json_close_array(j);
+	}
+	if (any)
+		json_close(j);
+	else
+		json_rewind(j, mark);
+}
+
 void eve_vars(struct output_worker *w, struct json *j, const struct packet *p, const struct flow *f)
 {
 	bool has_pktvars = p && w->detect && w->detect->n_pktvars;
@@ -230,6 +272,8 @@ void eve_vars(struct output_worker *w, struct json *j, const struct packet *p, c
 		json_rewind(j, mark);
 	else
 		json_close(j);
+	if (f && f->bits)
+		eve_traffic(w, j, f);
 }
 
 void eve_app_proto(struct json *j, const struct flow *f)

@@ -36,10 +36,22 @@ static const char *exception_target(unsigned reason)
 	}
 }
 
+/* EVE writes "drop_flow" where the configuration says "drop-flow". */
+static const char *policy_text(unsigned policy, char out[32])
+{
+	const char *name = exception_policy_names[policy];
+	size_t i = 0;
+	for (; name[i] && i < 31; i++)
+		out[i] = name[i] == '-' ? '_' : name[i];
+	out[i] = 0;
+	return out;
+}
+
 static void write_exceptions(struct json *j, const struct flow *f)
 {
 	if (!f->exceptions)
 		return;
+	char policy[32];
 	json_open_array(j, "exception_policy");
 	for (unsigned r = 0; r < DROP_REASON_N_; r++) {
 		const char *target = f->exceptions >> r & 1 ? exception_target(r) : NULL;
@@ -47,7 +59,7 @@ static void write_exceptions(struct json *j, const struct flow *f)
 			continue;
 		json_open(j, NULL);
 		json_string(j, "target", target);
-		json_string(j, "policy", exception_policy_names[f->exception_policy]);
+		json_string(j, "policy", policy_text(f->exception_policy, policy));
 		json_close(j);
 	}
 	json_close_array(j);
