@@ -149,7 +149,7 @@ static int open_pcap(struct capture_file *f, const char *bpf, int *code, struct 
 
 struct capture *capture_file_open(const char *path, const char *bpf, int *code, struct error *error)
 {
-	int ignored;
+	int ignored = 0;
 	code = code ? code : &ignored;
 	*code = 0;
 	struct capture_file *f = xcalloc(1, sizeof *f);

@@ -249,7 +249,7 @@ static void add_totals(struct replay *r)
 	r->totals.drops += t.drops;
 	worker_alerts(r->worker, add_alert, r);
 	const struct app_worker *app = worker_app(r->worker);
-	for (size_t i = 0; app_protocols[i] && i < 256; i++)
+	for (size_t i = 0; i < 256 && app_protocols[i]; i++)
 		r->by_proto[i] += app->flows[i][0] + app->flows[i][1];
 }
 
@@ -440,7 +440,7 @@ static void print_json(struct replay *r, double seconds)
 	json_double(&j, "load_seconds", r->runtime.load_seconds);
 	json_double(&j, "seconds", seconds);
 	json_open(&j, "protocols");
-	for (size_t i = 0; app_protocols[i] && i < 256; i++)
+	for (size_t i = 0; i < 256 && app_protocols[i]; i++)
 		if (r->by_proto[i])
 			json_uint(&j, app_protocols[i]->name, r->by_proto[i]);
 	json_close(&j);
@@ -469,7 +469,7 @@ static void print_summary(struct replay *r, double seconds)
 	if (r->n_skipped)
 		printf("%zu files are no captures\n", r->n_skipped);
 	const char *lead = "protocols:";
-	for (size_t i = 0; app_protocols[i] && i < 256; i++) {
+	for (size_t i = 0; i < 256 && app_protocols[i]; i++) {
 		if (r->by_proto[i]) {
 			printf("%s %s %llu", lead, app_protocols[i]->name, (unsigned long long)r->by_proto[i]);
 			lead = ",";

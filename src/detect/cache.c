@@ -86,7 +86,7 @@ hs_database_t *cache_load(const char *folder, const struct cache_key *key)
 {
 	const size_t head = sizeof magic + SHA256_DIGEST_SIZE;
 	hs_database_t *db = NULL;
-	uint8_t digest[SHA256_DIGEST_SIZE];
+	uint8_t digest[SHA256_DIGEST_SIZE] = {0};
 	size_t n;
 	if (!folder_is_safe(folder, false))
 		return NULL;

@@ -456,7 +456,9 @@ static int wish_word(struct builder *b, struct wish *w, char *word, struct error
 		return w->state = value, path_check(b, value, true, error);
 	if (IS("format") && value) {
 		w->how.format = strcmp(value, "csv") == 0 ? FORMAT_CSV : strcmp(value, "json") == 0 ? FORMAT_JSON : FORMAT_NDJSON;
-		return strcmp(value, "csv") && strcmp(value, "json") && strcmp(value, "ndjson") && strcmp(value, "jsonline") ? error_set(error, EINVAL, "“%s” is no format: csv, json, ndjson", value) : 0;
+		return strcmp(value, "csv") && strcmp(value, "json") && strcmp(value, "ndjson") && strcmp(value, "jsonline")
+			       ? error_set(error, EINVAL, "“%s” is no format: csv, json, ndjson", value)
+			       : 0;
 	}
 	if (IS("value_key") && value)
 		return w->how.json.value_key = value, 0;

@@ -128,7 +128,9 @@ static FILE *list_open(struct builder *b, const char *name)
 		in = fopen(path, "re");
 		free(path);
 	}
-	return in ? in : fopen(name, "re");
+	if (!in)
+		in = fopen(name, "re");
+	return in;
 }
 
 SETUP(filehash)

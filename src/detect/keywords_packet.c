@@ -49,6 +49,8 @@ SETUP(packet_number)
 	bool negated;
 	for (i = 0; i < sizeof fields / sizeof fields[0] && strcmp(fields[i].name, o->name) != 0; i++)
 		;
+	if (i == sizeof fields / sizeof fields[0])
+		return error_set(error, ENOENT, "no field is called %s", o->name);
 	struct number_test *n = builder_alloc(b, sizeof *n);
 	char *quoted = builder_quoted(b, o->value, &negated);
 	int rc = number_parse(quoted ? quoted : o->value, fields[i].bits, NULL, n, error);
@@ -223,7 +225,8 @@ static bool csum_holds(struct detect_scratch *s, const struct packet_test *t)
 
 SETUP(csum)
 {
-	static const struct { const char *name; uint8_t what, version; } names[] = {{"ipv4-csum", 0, 4}, {"tcpv4-csum", 1, 4}, {"tcpv6-csum", 1, 6}, {"udpv4-csum", 2, 4}, {"udpv6-csum", 2, 6},
+	static const struct { const char *name; uint8_t what, version; } names[] = {{"ipv4-csum", 0, 4}, {"tcpv4-csum", 1, 4},
+		{"tcpv6-csum", 1, 6}, {"udpv4-csum", 2, 4}, {"udpv6-csum", 2, 6},
 		{"icmpv4-csum", 3, 4}, {"icmpv6-csum", 4, 6}};
 	bool negated;
 	const char *quoted = builder_quoted(b, o->value, &negated), *text = quoted ? quoted : o->value;

@@ -107,7 +107,9 @@ static int command_read(struct builder *b, char **f, unsigned n, struct shared_b
 /* xbits:set,name,track ip_src[,expire N] */
 SETUP(xbits)
 {
-	static const struct { const char *word; uint8_t track; } tracks[] = {{"track ip_src", BITS_SRC}, {"track ip_dst", BITS_DST}, {"track ip_pair", BITS_PAIR}, {"track tx", BITS_TX}};
+	static const struct { const char *word; uint8_t track; } tracks[] = {
+		{"track ip_src", BITS_SRC}, {"track ip_dst", BITS_DST}, {"track ip_pair", BITS_PAIR}, {"track tx", BITS_TX},
+	};
 	struct shared_bit x = {.track = BITS_TX + 1, .expire = EXPIRE_DEFAULT};
 	char *f[4];
 	unsigned n = builder_fields(b, o->value, ',', f, 4);

@@ -11,7 +11,10 @@
 
 enum { DETECT_MAX_VARS = 32, DETECT_MAX_ALERTS = 256 };
 
-enum alert_flag { ALERT_STREAM = 1, ALERT_STATE = 2 /* by a transaction or app state */, ALERT_TX = 4, ALERT_FLOW_ACTION = 8 /* action takes the flow */, ALERT_RATE_FILTERED = 16, ALERT_SUPPRESSED = 32, ALERT_LOGGED = 64, ALERT_TX_GUESSED = 128 };
+enum alert_flag {
+	ALERT_STREAM = 1, ALERT_STATE = 2 /* by a transaction or app state */, ALERT_TX = 4, ALERT_FLOW_ACTION = 8 /* action takes the flow */,
+	ALERT_RATE_FILTERED = 16, ALERT_SUPPRESSED = 32, ALERT_LOGGED = 64, ALERT_TX_GUESSED = 128,
+};
 
 struct alert {
 	const struct signature *sig;

@@ -213,7 +213,7 @@ static void log_rcode(struct json *j, const struct dns_message *m)
 {
 	char text[8];
 	const char *name = dns_rcode_name(m->flags & 15);
-	snprintf(text, sizeof text, "%u", m->flags & 15);
+	snprintf(text, sizeof text, "%d", m->flags & 15);
 	json_string(j, "rcode", name ? name : text);
 }
 
