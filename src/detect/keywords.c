@@ -159,6 +159,8 @@ const struct keyword keywords[] = {
 	{"url_decode", NULL, setup_transform, KEYWORD_TRANSFORM | KEYWORD_NO_VALUE, "transform of the buffer"},
 	{"header_lowercase", NULL, setup_transform, KEYWORD_TRANSFORM | KEYWORD_NO_VALUE, "transform of the buffer"},
 	{"strip_pseudo_headers", NULL, setup_transform, KEYWORD_TRANSFORM | KEYWORD_NO_VALUE, "transform of the buffer"},
+	{"domain", NULL, setup_transform, KEYWORD_TRANSFORM | KEYWORD_NO_VALUE, "transform: the registered domain of a host's name"},
+	{"tld", NULL, setup_transform, KEYWORD_TRANSFORM | KEYWORD_NO_VALUE, "transform: the public suffix of a host's name"},
 	{"xor", NULL, setup_xor, KEYWORD_TRANSFORM, "transform: exclusive or with a key"},
 	{"pcrexform", NULL, setup_pcrexform, KEYWORD_TRANSFORM, "transform: what the expression captures"},
 	{"from_base64", NULL, setup_from_base64, KEYWORD_TRANSFORM | KEYWORD_OPTIONAL_VALUE, "transform: decoded base64"},

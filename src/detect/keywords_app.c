@@ -316,8 +316,8 @@ static int tx_event_setup(struct builder *b, const struct app_proto *p, const ch
 			b->sig->flags |= SIG_CHECKS_APP_EVENT;
 			return 0;
 		}
-	/* Events come and go between versions of the rule language: such a rule is left out, and is no error. */
-	return p->recognise_only ? error_set(error, ENOTSUP, "%s is not parsed", p->name) : error_set(error, ENOTSUP, "%s has no event “%s”", p->name, name);
+	/* Lists of events differ by version: a rule about one that is not there is left out, not wrong. */
+	return error_set(error, ENOTSUP, p->recognise_only ? "%s is not parsed" : "%s has no event “%s”", p->name, name);
 }
 
 SETUP(app_layer_event)

@@ -180,6 +180,8 @@ static void transforms(void **state)
 		{"from_base64:mode rfc2045", "dG V\nzdA==", "test", 4}, {"header_lowercase", "Host: A\r\nX-Y: Z\r\n", "host: A\r\nx-y: Z\r\n", 17},
 		{"strip_pseudo_headers", ":path: /\r\nhost: a\r\n", "host: a\r\n", 9}, {"strip_whitespace; to_lowercase", "A b", "ab", 2}, {"subslice:1,2", "abcd", "bc", 2},
 		{"subslice:-2", "abcd", "cd", 2}, {"gunzip", "", "", 0},
+		{"domain", "www.Example.co.uk", "Example.co.uk", 13}, {"domain", "a.b.example.com", "example.com", 11}, {"tld", "www.example.co.uk", "co.uk", 5}, {"tld", "example.com", "com", 3},
+		{"domain", "com", "", 0},
 	};
 	for (size_t i = 0; i < sizeof l / sizeof l[0]; i++) {
 		char options[256];

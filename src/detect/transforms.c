@@ -7,9 +7,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <libpsl.h>
 #include <nettle/md5.h>
 #include <nettle/sha.h>
-#include <nettle/version.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
@@ -213,10 +213,38 @@ static bool run_strip_pseudo(struct detect_scratch *s, const struct transform *t
 	return true;
 }
 
+/* What the Public Suffix List says of a host's name; the tail that is meant keeps its own letters. */
+static bool suffix_take(struct bytes in, const char *(*part)(const psl_ctx_t *, const char *), struct buffer *out)
+{
+	char name[256];
+	if (in.len == 0 || in.len >= sizeof name || memchr(in.data, 0, in.len))
+		return false;
+	for (size_t i = 0; i < in.len; i++)
+		name[i] = (char)byte_lower(in.data[i]);
+	name[in.len] = 0;
+	const char *tail = part(psl_builtin(), name);
+	size_t len = tail ? strlen(tail) : 0;
+	if (len == 0 || len > in.len)
+		return false;
+	buffer_add(out, in.data + in.len - len, len);
+	return true;
+}
+
+static bool run_domain(struct detect_scratch *s, const struct transform *t, struct bytes in, struct buffer *out)
+{
+	return suffix_take(in, psl_registrable_domain, out);
+}
+
+static bool run_tld(struct detect_scratch *s, const struct transform *t, struct bytes in, struct buffer *out)
+{
+	return suffix_take(in, psl_unregistrable_domain, out);
+}
+
 static const struct { const char *name; bool (*run)(struct detect_scratch *, const struct transform *, struct bytes, struct buffer *); } plain[] = {
 	{"dotprefix", run_dotprefix}, {"strip_whitespace", run_strip}, {"compress_whitespace", run_compress}, {"to_lowercase", run_lower},
 	{"to_uppercase", run_upper}, {"to_md5", run_md5}, {"to_sha1", run_sha1}, {"to_sha256", run_sha256}, {"url_decode", run_url_decode},
 	{"header_lowercase", run_header_lowercase}, {"strip_pseudo_headers", run_strip_pseudo},
+	{"domain", run_domain}, {"tld", run_tld},
 };
 
 SETUP(transform)
