@@ -49,9 +49,10 @@ enum signature_flag {
 
 /* Buffers that belong to packets, not to transactions; app buffers follow (id = BUFFER_APP + app_buffer_id). */
 enum {
-	BUFFER_NONE, BUFFER_PAYLOAD /* content without a sticky buffer */, BUFFER_BASE64, BUFFER_IP4_HDR, BUFFER_IP6_HDR, BUFFER_TCP_HDR, BUFFER_UDP_HDR, BUFFER_ICMP4_HDR, BUFFER_ICMP6_HDR,
-       BUFFER_IP_SRC, BUFFER_IP_DST /* the address's bytes */,
-       BUFFER_PKT_N_ = 24, BUFFER_APP = 24 };
+	BUFFER_NONE, BUFFER_PAYLOAD /* content without a sticky buffer */, BUFFER_BASE64, BUFFER_IP4_HDR, BUFFER_IP6_HDR,
+	BUFFER_TCP_HDR, BUFFER_UDP_HDR, BUFFER_ICMP4_HDR, BUFFER_ICMP6_HDR, BUFFER_IP_SRC, BUFFER_IP_DST /* the address's bytes */,
+	BUFFER_PKT_N_ = 24, BUFFER_APP = 24,
+};
 
 /* The bytes of a packet's own buffer (BUFFER_IP4_HDR …, not BUFFER_PAYLOAD's stream). False: the packet has none. keywords_packet.c */
 bool packet_buffer(const struct packet *p, unsigned buffer, struct bytes *out);
