@@ -152,9 +152,10 @@ static enum recognition found_first(struct app_flow *a, int direction, const str
 static enum recognition not_found(struct app_flow *a, int direction, struct app_input *in)
 {
 	if (a->proto && (a->recognised[direction] || in->eof || in->depth)) {
-		if (!a->original)
+		if (a->recognised[direction] && !a->original) {
 			app_flow_event(a, APPLAYER_DETECT_PROTOCOL_ONLY_ONE_DIRECTION);
-		a->mismatch[direction] = !a->original;
+			a->mismatch[direction] = true;
+		}
 		a->recognised[direction] = true;
 		return KNOWN;
 	}
@@ -250,11 +251,9 @@ static size_t stream_gap(struct app_worker *w, struct app_flow *a, int direction
 	if (a->proto) {
 		*stop = parse(w, a, direction, in);
 	} else {
-		a->recognised[direction] = true;
-		if (a->recognised[!direction]) {
-			set_failed(a);
-			*stop = true;
-		}
+		/* what the flow speaks can no longer be told; it stays without a name */
+		a->recognised[0] = a->recognised[1] = a->error[0] = a->error[1] = true;
+		*stop = true;
 	}
 	return in->gap_len;
 }
@@ -264,7 +263,7 @@ size_t app_stream_input(struct app_worker *w, struct flow *f, int direction, str
 	*stop = false;
 	in->used = in->data.len;
 	struct app_flow *a = flow_of(w, f);
-	if (!a || a->failed) {
+	if (!a || a->failed || (!a->proto && a->error[direction])) {
 		*stop = true;
 		return in->gap_len ? in->gap_len : in->data.len;
 	}

@@ -71,6 +71,18 @@ static int event_of(const htp_log_t *log)
 	return log->level == HTP_LOG_ERROR ? E(UNKNOWN_ERROR) : -1;
 }
 
+/* RFC 9112 6.2: any number of digits is a length; libhtp reads 63 bits of it and calls more invalid. */
+static bool length_is_number(const struct http_tx *t)
+{
+	struct bytes v;
+	if (!http_header(t, TO_SERVER, "content-length", &v) || v.len == 0)
+		return false;
+	for (size_t i = 0; i < v.len; i++)
+		if (v.data[i] < '0' || v.data[i] > '9')
+			return false;
+	return true;
+}
+
 void http_log_event(struct http_tx *t, const htp_log_t *log, int direction)
 {
 	if (!log->msg)
@@ -82,6 +94,16 @@ void http_log_event(struct http_tx *t, const htp_log_t *log, int direction)
 		return;
 	}
 	int event = event_of(log);
+	if (event == E(CONTENT_LENGTH_EXTRA_DATA_END) && direction == TO_SERVER && length_is_number(t))
+		return;
+	if (event == E(REQUEST_BODY_UNEXPECTED) && t->htp && t->htp->request_protocol_number < HTP_PROTOCOL_1_0) {
+		/* behind a first line that is no HTTP, what comes is read as headers */
+		if (t->htp->request_protocol_number == HTP_PROTOCOL_INVALID) {
+			http_event(t, E(REQUEST_FIELD_MISSING_COLON));
+			http_event(t, E(REQUEST_HEADER_REPETITION));
+		}
+		return;
+	}
 	if (event >= 0)
 		http_event(t, (enum http_event)event);
 }
@@ -103,13 +125,14 @@ void http_request_events(struct http_tx *t)
 	/* "CONNECT host:port /": what follows the port is read over */
 	bool spaced = t->htp->request_method_number == HTP_M_CONNECT && bytes_find(http_bytes(t->htp->request_uri), BYTES_LITERAL(" "), 0) > 0;
 	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (t->htp->flags & flags[i].flag && !(spaced && flags[i].flag == HTP_HOSTU_INVALID))
+		if (t->htp->flags & flags[i].flag && !(spaced && flags[i].flag == HTP_HOSTU_INVALID) &&
+		    !(flags[i].flag == HTP_REQUEST_INVALID_C_L && length_is_number(t)))
 			http_event(t, (enum http_event)flags[i].event);
 	struct bytes value;
 	bool bearer = http_header(t, TO_SERVER, "authorization", &value) && bytes_starts_nocase(value, "bearer");
 	if (t->htp->request_auth_type == HTP_AUTH_UNRECOGNIZED && !bearer)
 		http_event(t, E(REQUEST_AUTH_UNRECOGNIZED));
-	int port = t->htp->request_port_number;
+	int port = t->htp->parsed_uri ? t->htp->parsed_uri->port_number : -1; /* proxies and port forwarding make the header's differ often */
 	if (port > 0 && t->htp->request_method_number != HTP_M_CONNECT && port != t->flow->flow->key.dport)
 		http_event(t, E(REQUEST_SERVER_PORT_TCP_PORT_MISMATCH));
 }

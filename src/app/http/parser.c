@@ -63,7 +63,8 @@ static int on_request_line(htp_tx_t *htp)
 		return HTP_OK;
 	if (htp->is_protocol_0_9 && htp->request_method_number != HTP_M_UNKNOWN && state_of(htp) && more_follows(state_of(htp), htp)) {
 		/* servers take it for a newer request that lacks its version: headers follow */
-		htp->is_protocol_0_9 = 0;
+		if (htp->request_method_number != HTP_M_CONNECT)
+			htp->is_protocol_0_9 = 0;
 		http_event(t, HTTP_EVENT_REQUEST_LINE_MISSING_PROTOCOL);
 	}
 	http_request_events(t);
