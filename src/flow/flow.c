@@ -31,8 +31,9 @@ static void drop_with_flow(struct packet *p, struct flow *f, enum drop_reason re
 
 void exception_policy_apply(enum exception_policy policy, struct packet *p, struct flow *f, enum drop_reason reason)
 {
-	if (f && policy != EXCEPTION_IGNORE) {
-		f->flags |= FLOW_EXCEPTION;
+	if (f) { /* what was met is told even if the policy is to ignore it */
+		if (policy != EXCEPTION_IGNORE)
+			f->flags |= FLOW_EXCEPTION;
 		f->exception_policy = (uint8_t)policy;
 		f->exceptions |= 1u << reason;
 	}

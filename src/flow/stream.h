@@ -136,7 +136,7 @@ void stream_raw_stop(struct flow *f, int direction);
 void stream_raw_trigger(struct flow *f, int direction);
 
 /* Payload that an alert shows: stored bytes right of `log_edge`, at most max. Copies, gaps as "[N bytes missing]". */
-size_t stream_payload(struct flow *f, int direction, uint8_t *out, size_t max);
+size_t stream_payload(const struct stream_engine *e, struct flow *f, int direction, uint8_t *out, size_t max);
 
 /* How far a direction may be seen: inline all that came without a gap, else what the peer has acknowledged. */
 uint64_t stream_visible(const struct stream_engine *e, const struct tcp_session *s, int direction, bool flush);

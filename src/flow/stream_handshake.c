@@ -9,6 +9,7 @@
 #include "flow/stream_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct opening { /* a SYN or SYN/ACK */
 	uint32_t seq, ack, ts;
@@ -42,28 +43,34 @@ void session_free_queue(struct tcp_session *s)
 
 static bool same_opening(const struct opening *a, const struct opening *b)
 {
-	return a->seq == b->seq && a->ack == b->ack;
+	return a->seq == b->seq && a->ack == b->ack && a->ts == b->ts;
 }
 
-/* Keeps another opening. False: there are too many. */
-static bool queue_add(struct tcp_session *s, const struct opening *o, uint32_t max)
+static bool queue_has(const struct syn_queue *q, const struct opening *o)
 {
-	struct syn_queue *q = s->queue;
 	for (uint32_t i = 0; q && i < q->n; i++)
 		if (same_opening(&q->item[i], o))
 			return true;
-	if (q && q->n >= max)
-		return false;
+	return false;
+}
+
+/* Keeps another opening. False: there are too many; then the oldest gives way, for the newest is the likeliest to be answered. */
+static bool queue_add(struct tcp_session *s, const struct opening *o, uint32_t max)
+{
+	struct syn_queue *q = s->queue;
+	if (queue_has(q, o))
+		return true;
 	if (!q) {
-		q = calloc(1, sizeof *q + max * sizeof *q->item);
-		if (!q || !max) {
-			free(q);
+		q = max ? calloc(1, sizeof *q + max * sizeof *q->item) : NULL;
+		if (!q)
 			return false;
-		}
 		s->queue = q;
 	}
+	bool full = q->n >= max;
+	if (full)
+		memmove(q->item, q->item + 1, --q->n * sizeof *q->item);
 	q->item[q->n++] = *o;
-	return true;
+	return !full;
 }
 
 void side_begin(struct stream_side *side, uint32_t isn)
@@ -234,9 +241,9 @@ bool session_open(struct segment *g)
 static bool choose_syn(struct segment *g)
 {
 	struct syn_queue *q = g->s->queue;
-	for (uint32_t i = 0; q && i < q->n; i++) {
-		if (q->item[i].seq + 1 == g->ack) {
-			side_take_opening(g, g->to, g->from, &q->item[i]);
+	for (uint32_t i = q ? q->n : 0; i > 0; i--) {
+		if (q->item[i - 1].seq + 1 == g->ack) {
+			side_take_opening(g, g->to, g->from, &q->item[i - 1]);
 			return true;
 		}
 	}
@@ -314,12 +321,15 @@ static bool syn_on_syn_sent(struct segment *g)
 	if (g->seq == g->from->isn)
 		return true; /* sent again */
 	if (!queue_add(g->s, &o, g->e->settings.max_syn_queued))
-		return segment_refuse(g, EVENT_STREAM_3WHS_SYN_FLOOD);
+		segment_event(g, EVENT_STREAM_3WHS_SYN_FLOOD);
 	return true;
 }
 
 static bool rst_on_handshake(struct segment *g)
 {
+	/* a client that gives up its SYN repeats its number; anything else answers what somebody else sent */
+	if (g->s->state == TCP_SYN_SENT && g->direction == 0 && g->seq != g->from->isn)
+		return true;
 	if (!segment_rst_ok(g))
 		return false;
 	session_reset(g);
@@ -345,8 +355,20 @@ static bool ack_on_syn_sent(struct segment *g)
 	return true;
 }
 
+/*
+ * What the server sends echoes the SYN's timestamp, and a host that got none sends none (RFC 7323 section 3.2). A client drops a
+ * reset or FIN with anything else, so it must not end the session for us.
+ */
+static bool echo_is_right(const struct segment *g)
+{
+	const struct tcp_layer *t = &g->p->tcp;
+	return !t->has_timestamp || (g->to->has_timestamp && t->ts_echo == g->to->last_ts);
+}
+
 static bool syn_sent_packet(struct segment *g)
 {
+	if (g->direction == 1 && g->flags & (TCP_RST | TCP_FIN) && !echo_is_right(g))
+		return segment_refuse(g, EVENT_STREAM_PKT_INVALID_TIMESTAMP);
 	if (g->flags & TCP_RST)
 		return rst_on_handshake(g);
 	if ((g->flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
@@ -369,9 +391,8 @@ static bool synack_on_syn_recv(struct segment *g)
 	if (g->seq == g->from->isn)
 		return true;
 	struct opening o = opening_of(g->p);
-	if (!queue_add(g->s, &o, g->e->settings.max_synack_queued))
-		return segment_refuse(g, EVENT_STREAM_3WHS_SYNACK_FLOOD);
-	segment_event(g, EVENT_STREAM_3WHS_SYNACK_RESEND_WITH_DIFF_SEQ);
+	segment_event(g, queue_add(g->s, &o, g->e->settings.max_synack_queued) ? EVENT_STREAM_3WHS_SYNACK_RESEND_WITH_DIFF_SEQ
+										 : EVENT_STREAM_3WHS_SYNACK_FLOOD);
 	return true;
 }
 

@@ -424,8 +424,10 @@ static bool is_live(const struct stream_engine *e, const struct tcp_session *s, 
 static bool at_end(const struct stream_engine *e, const struct tcp_session *s, int direction, bool flush)
 {
 	const struct stream_side *side = &s->side[direction];
-	if (flush || s->state == TCP_CLOSED)
+	if (flush)
 		return true;
+	if (s->state == TCP_CLOSED) /* a reset may be forged: who has not spoken yet may still do so */
+		return side->fin || side->highest > 0;
 	if (!side->fin || side->end < side->fin_at)
 		return false;
 	return is_inline(e) || s->async || side->last_ack == side->next_seq;
@@ -636,39 +638,43 @@ void stream_raw_trigger(struct flow *f, int direction)
 		f->tcp->side[direction].raw_trigger = true;
 }
 
-size_t stream_payload(struct flow *f, int direction, uint8_t *out, size_t max)
+static size_t payload_of_live(const struct stream_engine *e, struct flow *f, int direction, uint8_t *out, size_t max)
+{
+	if (!is_live(e, f->tcp, direction))
+		return 0;
+	size_t n = e->live.data.len < max ? e->live.data.len : max;
+	memcpy(out, e->live.data.data, n);
+	return n;
+}
+
+size_t stream_payload(const struct stream_engine *e, struct flow *f, int direction, uint8_t *out, size_t max)
 {
 	if (!f->tcp)
 		return 0;
 	const struct stream_side *side = &f->tcp->side[direction];
-	uint64_t at = side->log_edge;
+	uint64_t at = side->log_edge > side->base ? side->log_edge : side->base;
 	size_t n = 0;
-	bool first = true;
 	while (n < max) {
 		struct bytes b = store_peek(side->store, at, UINT64_MAX);
 		if (!b.len) {
 			uint64_t next = store_next(side->store, at);
 			if (next == UINT64_MAX)
 				break;
-			if (!first) {
-				char text[40];
-				size_t len = (size_t)snprintf(text, sizeof text, "[%llu bytes missing]", (unsigned long long)(next - at));
-				if (len > max - n)
-					break;
-				memcpy(out + n, text, len);
-				n += len;
-			}
+			char text[40];
+			size_t len = (size_t)snprintf(text, sizeof text, "[%llu bytes missing]", (unsigned long long)(next - at));
+			if (len > max - n)
+				break;
+			memcpy(out + n, text, len);
+			n += len;
 			at = next;
-			first = false;
 			continue;
 		}
-		first = false;
 		size_t take = b.len < max - n ? b.len : max - n;
 		memcpy(out + n, b.data, take);
 		n += take;
 		at += take;
 	}
-	return n;
+	return n + payload_of_live(e, f, direction, out + n, max - n);
 }
 
 /* The first offset that somebody still wants to see. */

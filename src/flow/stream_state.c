@@ -320,6 +320,8 @@ static bool closed_packet(struct segment *g)
 	if (goes_on && s->state_before >= TCP_ESTABLISHED && s->state_before < TCP_CLOSED) {
 		segment_event(g, EVENT_STREAM_SUSPECTED_RST_INJECT);
 		g->from->rst = false;
+		for (int d = 0; d < 2; d++)
+			s->side[d].eof_offered = s->side[d].eof_delivered = false;
 		session_state(g, s->state_before);
 		return state_packet(g);
 	}

@@ -185,8 +185,9 @@ static bool new_wins(enum os_policy policy, const struct store_segment *old, con
 	case OS_VISTA:
 		return false;
 	case OS_LINUX:
-	case OS_OLD_LINUX:
 		return fresh->start < old->start || (fresh->start == old->start && fresh->end > old->end);
+	case OS_OLD_LINUX:
+		return fresh->start < old->start || (fresh->start == old->start && fresh->end >= old->end);
 	case OS_SOLARIS:
 	case OS_OLD_SOLARIS:
 	case OS_HPUX11:

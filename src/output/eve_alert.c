@@ -116,7 +116,7 @@ static void write_payload(struct output_worker *w, const struct eve *e, struct j
 	bool stream = payload_from_stream(p, a);
 	if (stream) {
 		size_t room = o->payload_size < w->payload_room ? o->payload_size : w->payload_room;
-		size_t n = stream_payload(p->flow, packet_direction(p), w->payload, room);
+		size_t n = stream_payload(w->streams, p->flow, packet_direction(p), w->payload, room);
 		if (n)
 			payload = bytes_of(w->payload, n);
 		else
