@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { MAX_DATAGRAM = 65535, RESULT_ROOM = 65536 + 64, MAX_NESTING = 4, EXPIRE_AT_ONCE = 64 };
+enum { MAX_DATAGRAM = 65535, RESULT_ROOM = PACKET_MAX_LINK + 65536 + 64, MAX_NESTING = 4, EXPIRE_AT_ONCE = 64 };
 
 struct key { /* compared as bytes: no holes that are not zeroed */
 	uint8_t src[16], dst[16];
@@ -355,15 +355,18 @@ static unsigned nesting(const struct packet *p)
 static bool finish(struct defrag *d, struct packet *p, const struct tracker *t, struct bytes *datagram)
 {
 	unsigned level = nesting(p);
-	size_t len = t->header->size + t->len;
-	if (level >= MAX_NESTING || len > RESULT_ROOM)
+	size_t len = t->header->size + t->len, link_len = packet_link_len(p);
+	if (level >= MAX_NESTING || link_len + len > RESULT_ROOM)
 		return ignored(d, p);
 	uint8_t **out = &d->result[level];
 	if (!*out && !(*out = malloc(RESULT_ROOM)))
 		return ignored(d, p);
-	write_header(t, *out);
-	piece_list_copy(&t->pieces, t->len, *out + t->header->size);
-	*datagram = bytes_of(*out, len);
+	uint8_t *ip = *out + link_len;
+	if (link_len)
+		memcpy(*out, p->frame.data, link_len);
+	write_header(t, ip);
+	piece_list_copy(&t->pieces, t->len, ip + t->header->size);
+	*datagram = bytes_of(ip, len);
 	return true;
 }
 

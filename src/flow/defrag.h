@@ -34,7 +34,7 @@ void defrag_free(struct defrag *d);
 
 /*
  * Takes in a fragment. If it completes a datagram, `datagram` becomes the whole (IP header without fragment header and payload), valid until
- * the next call, and true is returned. Overlaps, oversize and memcap set events on `p`.
+ * the next call, and true is returned. Before it stand packet_link_len(p) bytes: what the fragment had below IP. Overlaps, oversize and memcap set events on `p`.
  */
 bool defrag_packet(struct defrag *d, struct packet *p, struct bytes *datagram);
 void defrag_expire(struct defrag *d, usec_t now);

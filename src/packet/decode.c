@@ -167,12 +167,13 @@ struct packet *decode_datagram(struct decoder *d, struct packet *of, struct byte
 	struct packet *q = packet_take(d);
 	if (q) {
 		packet_inherit(q, of);
+		size_t link_len = packet_link_len(of);
 		q->ether = of->ether;
 		q->ether_type = of->ether_type;
 		q->flags |= of->flags & PACKET_TUNNELLED;
-		q->frame = ip;
-		q->wire_len = (uint32_t)ip.len;
-		q->link_type = LINK_RAW;
+		q->frame = bytes_of(ip.data - link_len, ip.len + link_len);
+		q->wire_len = (uint32_t)q->frame.len;
+		q->link_type = of->link_type;
 		q->tunnel = TUNNEL_DEFRAG;
 		q->recursion = of->recursion;
 		q->source = PACKET_DEFRAG;

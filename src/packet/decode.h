@@ -52,7 +52,8 @@ struct packet *decode_frame(struct decoder *d, const struct frame *frame);
 
 /*
  * A datagram put together from fragments (flow/defrag.h) becomes a packet as if it had come alone: `ip` holds it with its IP
- * header. Its inner packets come with it; the list is for the caller to insert. `of` is the fragment that completed it.
+ * header. Its inner packets come with it; the list is for the caller to insert. `of` is the fragment that completed it. Before the
+ * header stand packet_link_len(of) bytes, the fragment's headers below IP: its frame begins there.
  */
 struct packet *decode_datagram(struct decoder *d, struct packet *of, struct bytes ip);
 

@@ -203,6 +203,15 @@ static inline bool packet_has_event(const struct packet *p, enum packet_event e)
 /* Notes an event; beyond PACKET_MAX_EVENTS they are dropped. Sets PACKET_INVALID where the row says so. */
 void packet_add_event(struct packet *p, enum packet_event e);
 
+enum { PACKET_MAX_LINK = 128 };
+
+/* How many bytes of a packet's frame stand before its IP header; 0 too if they are more than PACKET_MAX_LINK. */
+static inline size_t packet_link_len(const struct packet *p)
+{
+	size_t n = p->ip.data && p->frame.data ? (size_t)(p->ip.data - p->frame.data) : 0;
+	return n <= PACKET_MAX_LINK ? n : 0;
+}
+
 /* 0 towards the server, 1 towards the client. */
 static inline int packet_direction(const struct packet *p)
 {
