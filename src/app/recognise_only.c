@@ -383,13 +383,3 @@ static enum app_probe_result pgsql_probe(struct bytes data, int direction, const
 
 static const struct app_probe pgsql_probes[] = {{TCP, "5432", TO_SERVER, 8, 0, pgsql_probe}};
 PROTOCOL(pgsql, "pgsql", TCP, .off_by_default = true, .probes = pgsql_probes, .n_probes = 1);
-
-/* RFC 8446 5.1: a record of a handshake or an alert. */
-static const struct app_pattern tls_patterns[] = {
-	AT_START(TCP, TO_SERVER, "|16 03 00|", 3), AT_START(TCP, TO_CLIENT, "|16 03 00|", 3), AT_START(TCP, TO_SERVER, "|16 03 01|", 3),
-	AT_START(TCP, TO_CLIENT, "|16 03 01|", 3), AT_START(TCP, TO_SERVER, "|16 03 02|", 3), AT_START(TCP, TO_CLIENT, "|16 03 02|", 3),
-	AT_START(TCP, TO_SERVER, "|16 03 03|", 3), AT_START(TCP, TO_CLIENT, "|16 03 03|", 3), AT_START(TCP, TO_CLIENT, "|15 03 01|", 3),
-	AT_START(TCP, TO_CLIENT, "|15 03 02|", 3), AT_START(TCP, TO_CLIENT, "|15 03 03|", 3),
-};
-static const char *const tls_names[] = {"tls", "ssl", NULL};
-PROTOCOL(tls, "tls", TCP, .rule_names = tls_names, .patterns = tls_patterns, .n_patterns = sizeof tls_patterns / sizeof *tls_patterns);
