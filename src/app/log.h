@@ -30,7 +30,7 @@ struct app_log_options {
 		struct app_log_names types; /* n 0: all */
 	} dns;
 	struct {
-		bool extended, session_resumption;
+		bool extended, session_resumption, no_ja4;
 		struct app_log_names custom; /* n > 0: these alone */
 	} tls;
 };

@@ -47,6 +47,7 @@ struct app_recogniser {
 	struct pattern_set set[2][2]; /* [UDP][direction] */
 	struct probe probe[2][MAX_PROBES];
 	unsigned n_probes[2];
+	bool midstream; /* stream.midstream: the first that is seen may come from the server, datagrams included */
 	struct arena arena;
 };
 
@@ -167,6 +168,7 @@ struct app_recogniser *app_recogniser_new(const struct app_context *c, struct co
 {
 	struct app_recogniser *r = xcalloc(1, sizeof *r);
 	arena_init(&r->arena, 8192);
+	r->midstream = conf && conf_bool(conf, "stream.midstream", false);
 	for (size_t i = 0; app_protocols[i]; i++) {
 		const struct app_proto *p = app_protocols[i];
 		for (int udp = 0; udp < 2; udp++) {
@@ -227,10 +229,10 @@ static bool port_in(const struct probe *p, uint16_t port)
 }
 
 /* May the direction of the flow have been guessed wrong? Only while the other side has said nothing. */
-static bool may_swap(const struct flow *f, int direction, bool datagram)
+static bool may_swap(const struct app_recogniser *r, const struct flow *f, int direction, bool datagram)
 {
 	if (datagram)
-		return f->side[!direction].packets == 0 && !(f->flags & FLOW_SWAPPED);
+		return r->midstream && f->side[!direction].packets == 0 && !(f->flags & FLOW_SWAPPED);
 	return f->tcp && f->tcp->midstream && !(f->flags & FLOW_SWAPPED) && f->app->seen_bytes[!direction] == 0;
 }
 
@@ -267,7 +269,7 @@ static struct asked ask(const struct probe *p, const struct flow *f, int directi
 static const struct app_proto *ask_probes(const struct app_recogniser *r, struct app_flow *a, int direction, struct bytes data, bool datagram,
 					  bool *swap, bool *more)
 {
-	bool swappable = may_swap(a->flow, direction, datagram);
+	bool swappable = may_swap(r, a->flow, direction, datagram);
 	for (unsigned i = 0; i < r->n_probes[datagram]; i++) {
 		if (a->probe_no[direction] >> i & 1)
 			continue;
@@ -306,7 +308,7 @@ const struct app_proto *app_recognise(const struct app_recogniser *r, struct app
 	}
 	if (!a->patterns_done[direction]) {
 		p = match_patterns(&r->set[datagram][direction], data, NULL);
-		if (!p && may_swap(a->flow, direction, datagram) && !datagram) {
+		if (!p && may_swap(r, a->flow, direction, datagram) && !datagram) {
 			p = match_patterns(&r->set[datagram][!direction], data, NULL);
 			*swap = p != NULL;
 		}

@@ -27,15 +27,20 @@ struct fixture {
 	struct flow flow;
 };
 
-static void setup(struct fixture *x, uint8_t proto, uint16_t sport, uint16_t dport)
+static void setup_with(struct fixture *x, struct conf *conf, uint8_t proto, uint16_t sport, uint16_t dport)
 {
 	*x = (struct fixture){0};
-	x->context = app_context_new(NULL, false, NULL);
+	x->context = app_context_new(conf, false, NULL);
 	assert_non_null(x->context);
 	assert_int_equal(app_worker_init(&x->worker, x->context, &x->counters), 0);
 	x->flow.key.proto = proto;
 	x->flow.key.sport = sport;
 	x->flow.key.dport = dport;
+}
+
+static void setup(struct fixture *x, uint8_t proto, uint16_t sport, uint16_t dport)
+{
+	setup_with(x, NULL, proto, sport, dport);
 }
 
 static void teardown(struct fixture *x)
@@ -127,7 +132,7 @@ static void by_probe(void **state)
 	teardown(&x);
 }
 
-/* An answer from port 53 whose question was not seen: the flow is turned. */
+/* An answer from port 53 whose question was not seen: the flow is turned, if midstream is on. */
 static void turned(void **state)
 {
 	uint8_t answer[sizeof dns_query];
@@ -136,10 +141,17 @@ static void turned(void **state)
 	struct fixture x;
 	setup(&x, PROTO_UDP, 53, 40000);
 	datagram(&x, TO_SERVER, answer, sizeof answer);
+	assert_string_equal(app_flow_name(x.flow.app), "failed");
+	teardown(&x);
+	struct conf *conf = conf_new();
+	assert_int_equal(conf_set(conf, "stream.midstream=true", NULL), 0);
+	setup_with(&x, conf, PROTO_UDP, 53, 40000);
+	datagram(&x, TO_SERVER, answer, sizeof answer);
 	assert_string_equal(app_flow_name(x.flow.app), "dns");
 	assert_true(x.flow.flags & FLOW_SWAPPED);
 	assert_int_equal(x.flow.key.dport, 53);
 	teardown(&x);
+	conf_free(conf);
 }
 
 static void buffers_are_dense(void **state)

@@ -137,6 +137,7 @@ static void read_tls(struct eve_options *o, struct conf *n)
 {
 	o->app.tls.extended = conf_bool(n, "extended", false);
 	o->app.tls.session_resumption = conf_bool(n, "session-resumption", true);
+	o->app.tls.no_ja4 = !conf_bool(n, "ja4", true);
 	read_names(conf_get(n, "custom"), &o->app.tls.custom);
 }
 
@@ -350,8 +351,10 @@ bool outputs_want(const struct outputs *o, const char *what)
 		    (strcmp(what, "sha256") == 0 && p->force_sha256) || (strcmp(what, "magic") == 0 && p->force_magic))
 			return true;
 		const struct app_log_names *tls = &p->app.tls.custom;
-		if ((strncmp(what, "ja", 2) == 0) && app_log_named(tls, what))
+		if (strncmp(what, "ja", 2) == 0 && app_log_named(tls, what))
 			return true;
+		if (strcmp(what, "ja4") == 0 && p->app.tls.extended && !p->app.tls.no_ja4 && tls->n == 0)
+			return true; /* JA3 waits for a rule, JA4 does not */
 	}
 	return false;
 }

@@ -81,6 +81,8 @@ bool dns_name_read(struct bytes message, size_t *offset, struct arena *arena, si
 
 /* message.c: reads a whole message; `bytes` must live as long as `out`. False: malformed. */
 bool dns_message_read(struct bytes bytes, struct arena *arena, struct dns_message *out);
+/* A header, and counts that are possible in so many bytes. */
+bool dns_counts_can_be(struct bytes message);
 /* Does this look like a message? Its direction: TO_SERVER, TO_CLIENT; -1: no. What lies beyond `bytes` is not held against it. */
 int dns_message_probe(struct bytes bytes, size_t length);
 

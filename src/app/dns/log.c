@@ -285,15 +285,18 @@ static void log_version_2(struct json *j, const struct dns_tx *t, const struct a
 	json_close(j);
 }
 
+/* Without a question there is no type, and nothing to say. */
 static bool type_is_wanted(const struct dns_message *m, const struct app_log_names *types)
 {
 	for (unsigned i = 0; i < m->n_questions; i++) {
 		const char *name = dns_type_name(m->question[i].type);
+		if (types->n == 0)
+			return true;
 		for (unsigned k = 0; name && k < types->n; k++)
 			if (bytes_equal_nocase(bytes_of_string(name), bytes_of_string(types->name[k])))
 				return true;
 	}
-	return types->n == 0;
+	return false;
 }
 
 bool dns_log_as_flow(const struct app_log_options *o)

@@ -2,7 +2,7 @@
 /* A message: header, questions, three sections of records. */
 #include "app/dns/dns.h"
 
-enum { SMALLEST_QUESTION = 5, SMALLEST_RECORD = 11, MAX_OPCODE = 6 };
+enum { SMALLEST_QUESTION = 5, MAX_OPCODE = 6 };
 
 struct source {
 	struct bytes message;
@@ -201,10 +201,24 @@ static bool questions_read(struct source *s, unsigned count)
 	return true;
 }
 
+/* Counts that such a length can hold at all, if loosely: a section that is cut off or wrong is an event, not another protocol. */
+static bool counts_can_be(struct bytes m, size_t length)
+{
+	size_t records = 0;
+	for (unsigned at = 4; at < DNS_HEADER; at += 2)
+		records += load_be16(m.data + at);
+	return records * 2 <= length;
+}
+
+bool dns_counts_can_be(struct bytes message)
+{
+	return message.len >= DNS_HEADER && counts_can_be(message, message.len);
+}
+
 bool dns_message_read(struct bytes bytes, struct arena *arena, struct dns_message *out)
 {
 	*out = (struct dns_message){0};
-	if (bytes.len < DNS_HEADER)
+	if (!dns_counts_can_be(bytes))
 		return false;
 	struct source s = {.message = bytes, .at = DNS_HEADER, .arena = arena, .budget = DNS_DECODE_BUDGET, .out = out};
 	out->id = load_be16(bytes.data);
@@ -242,11 +256,8 @@ int dns_message_probe(struct bytes bytes, size_t length)
 	if (bytes.len < DNS_HEADER || length < DNS_HEADER)
 		return -1;
 	unsigned questions = load_be16(bytes.data + 4);
-	size_t records = (size_t)load_be16(bytes.data + 6) + load_be16(bytes.data + 8) + load_be16(bytes.data + 10);
-	if (questions * SMALLEST_QUESTION + records * SMALLEST_RECORD > length - DNS_HEADER)
-		return -1;
 	bool answer = load_be16(bytes.data + 2) & DNS_QR;
-	if (questions + records == 0 && !answer)
+	if (!counts_can_be(bytes, length) || (questions == 0 && !answer))
 		return -1;
 	if (questions && !question_is_plausible(bytes_slice(bytes, 0, length)))
 		return -1;

@@ -32,27 +32,38 @@ static void tx_events(struct dns_tx *t)
 			app_tx_event(&t->tx, e);
 }
 
+/* What cannot be read leaves no transaction; one that is still there has the event. */
+static void malformed(struct app_flow *a)
+{
+	if (a->last)
+		app_tx_event(a->last, DNS_EVENT_MALFORMED_DATA);
+}
+
 /* One message. False: it makes no sense. */
 static bool take_message(struct app_flow *a, int direction, struct bytes bytes, usec_t now)
 {
-	if (bytes.len < DNS_HEADER)
+	if (!dns_counts_can_be(bytes)) {
+		malformed(a);
 		return false;
+	}
 	struct dns_tx *t = (struct dns_tx *)app_tx_new(a, sizeof *t, now);
 	if (!t)
 		return true; /* too many at once: not kept */
 	t->direction = (uint8_t)direction;
 	t->tx.unidirectional[direction] = true;
 	uint8_t *copy = arena_copy(&t->tx.arena, bytes.data, bytes.len);
-	bool right_way = !!(load_be16(bytes.data + 2) & DNS_QR) == (direction == TO_CLIENT);
-	bool ok = copy && dns_message_read(bytes_of(copy, bytes.len), &t->tx.arena, &t->message);
-	t->complete = ok && right_way;
-	if (!ok)
-		t->message.events |= 1u << DNS_EVENT_MALFORMED_DATA;
-	if (!right_way)
+	if (!copy || !dns_message_read(bytes_of(copy, bytes.len), &t->tx.arena, &t->message)) {
+		app_tx_free(a->worker, a, &t->tx);
+		a->n_tx--;
+		malformed(a);
+		return false;
+	}
+	t->complete = !!(t->message.flags & DNS_QR) == (direction == TO_CLIENT);
+	if (!t->complete)
 		t->message.events |= direction == TO_CLIENT ? 1u << DNS_EVENT_NOT_RESPONSE : 1u << DNS_EVENT_NOT_REQUEST;
 	tx_events(t);
 	app_tx_advance(&t->tx, direction, 1);
-	return ok;
+	return true;
 }
 
 /* After a gap: are we at the beginning of a message again? */
@@ -95,5 +106,6 @@ enum app_result dns_parse(struct app_flow *a, int direction, struct app_input *i
 		return parse_stream(a, direction, in);
 	if (in->data.len == 0)
 		return APP_OK;
-	return take_message(a, direction, in->data, in->time) ? APP_OK : APP_ERROR;
+	take_message(a, direction, in->data, in->time); /* the next datagram may make sense again */
+	return APP_OK;
 }
