@@ -306,23 +306,24 @@ static void insert_around_urgent(struct segment *g, uint64_t raw, struct bytes b
 		insert(g, raw - urgent_before(side, raw), b);
 }
 
-/* What the peer acknowledged and we never saw is lost for good: the stream goes on behind it. */
+/*
+ * What the peer acknowledged and we never saw is lost for good: the stream goes on behind it. Only when it does go on: of a side of which
+ * nothing comes after, or nothing at all, there is nothing to tell.
+ */
 static void skip_gap(struct segment *g, struct stream_side *side)
 {
 	uint64_t next = store_next(side->store, side->end);
-	uint64_t to = next < side->acked ? next : side->acked;
-	if (side->fin && to > side->fin_at)
-		to = side->fin_at;
-	if (to <= side->end)
-		return;
-	side->gap = true;
 	if (wants_nothing(side)) {
-		side->end = to;
+		side->gap = true;
+		side->end = side->acked;
 		return;
 	}
+	if (next > side->acked || next == side->end)
+		return;
+	side->gap = true;
 	COUNT(g->e->counters, TCP_REASSEMBLY_GAP);
 	segment_event(g, EVENT_STREAM_REASSEMBLY_SEQ_GAP);
-	side->end = store_contiguous(side->store, to);
+	side->end = store_contiguous(side->store, next);
 	if (side->end > side->highest)
 		side->highest = side->end;
 }
@@ -357,10 +358,9 @@ void reassemble_payload(struct segment *g, uint32_t seq)
 		;
 	else
 		insert_around_urgent(g, raw, b);
-	if (g->s->async && side->acked < side->highest) { /* nobody will say what arrived: all did, and what is missing will not come */
+	if (g->s->async && side->acked < side->highest) /* nobody will say what arrived: all did, and what is missing will not come */
 		side->acked = side->highest;
-		skip_gaps(g, side);
-	}
+	skip_gaps(g, side);
 }
 
 void reassemble_ack(struct segment *g)
@@ -428,7 +428,7 @@ static bool at_end(const struct stream_engine *e, const struct tcp_session *s, i
 		return true;
 	if (s->state == TCP_CLOSED) /* a reset may be forged: who has not spoken yet may still do so */
 		return side->fin || side->highest > 0;
-	if (!side->fin || side->end < side->fin_at)
+	if (!side->fin || (side->end < side->fin_at && side->acked < side->fin_at))
 		return false;
 	return is_inline(e) || s->async || side->last_ack == side->next_seq;
 }
