@@ -100,7 +100,7 @@ char *builder_quoted(struct builder *b, const char *value, bool *negated);
 /* Setups, by file; the table is keywords.c. */
 #define SETUP(name) int setup_##name(struct builder *b, const struct rule_option *o, struct error *error)
 /* keywords_content.c */
-SETUP(content); SETUP(uricontent); SETUP(nocase); SETUP(depth); SETUP(offset); SETUP(distance); SETUP(within); SETUP(startswith); SETUP(endswith);
+SETUP(content); SETUP(uricontent); SETUP(buffer_text); SETUP(nocase); SETUP(depth); SETUP(offset); SETUP(distance); SETUP(within); SETUP(startswith); SETUP(endswith);
 SETUP(rawbytes); SETUP(fast_pattern); SETUP(isdataat); SETUP(bsize); SETUP(dsize); SETUP(urilen); SETUP(absent); SETUP(entropy); SETUP(replace);
 /* keywords_pcre.c */
 SETUP(pcre); SETUP(pcrexform);

@@ -18,7 +18,6 @@ static const struct { const char *name, *buffer; } older[] = {
 	{"http_protocol", "http.protocol"}, {"http_start", "http.start"}, {"http_header_names", "http.header_names"}, {"http_accept", "http.accept"},
 	{"http_accept_lang", "http.accept_lang"}, {"http_accept_enc", "http.accept_enc"}, {"http_connection", "http.connection"},
 	{"http_content_len", "http.content_len"}, {"http_content_type", "http.content_type"}, {"http_referer", "http.referer"}, {"http_referrer", "http.referer"},
-	{"tls.subject", "tls.subject"}, {"tls.issuerdn", "tls.issuerdn"},
 };
 
 static const char *newer_name(const char *name)

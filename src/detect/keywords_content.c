@@ -93,6 +93,30 @@ SETUP(uricontent)
 	return rc;
 }
 
+/* tls.subject:"CN=x": a content on a buffer, in one word. */
+SETUP(buffer_text)
+{
+	static const struct { const char *name, *buffer; bool nocase; } words[] = {
+		{"tls.subject", "tls.cert_subject", false}, {"tls.issuerdn", "tls.cert_issuer", false}, {"tls.fingerprint", "tls.cert_fingerprint", true},
+	};
+	size_t i = 0;
+	while (strcmp(words[i].name, b->keyword->name) != 0)
+		i++;
+	unsigned id = app_buffer_id(words[i].buffer);
+	if (!id)
+		return error_set(error, ENOTSUP, "%s is not built", words[i].buffer);
+	int rc = builder_used(b, error);
+	builder_choose(b, BUFFER_APP + id);
+	if (rc == 0)
+		rc = content_add(b, o, error);
+	if (rc == 0 && words[i].nocase)
+		b->last->flags |= STEP_NOCASE;
+	builder_choose(b, BUFFER_PAYLOAD);
+	b->sticky = false;
+	b->last = NULL;
+	return rc;
+}
+
 static struct program_step *last_content(struct builder *b, const struct rule_option *o, struct error *error)
 {
 	if (b->last && b->last->kind == STEP_CONTENT)
