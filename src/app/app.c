@@ -250,9 +250,11 @@ static size_t stream_gap(struct app_worker *w, struct app_flow *a, int direction
 	a->gap[direction] = true;
 	if (a->proto) {
 		*stop = parse(w, a, direction, in);
+	} else if (a->flow->side[direction].packets == 0) {
+		a->recognised[direction] = true; /* one side is not seen at all: the other has to tell */
 	} else {
 		/* what the flow speaks can no longer be told; it stays without a name */
-		a->recognised[0] = a->recognised[1] = a->error[0] = a->error[1] = true;
+		a->recognised[0] = a->recognised[1] = a->nameless = true;
 		*stop = true;
 	}
 	return in->gap_len;
@@ -263,7 +265,7 @@ size_t app_stream_input(struct app_worker *w, struct flow *f, int direction, str
 	*stop = false;
 	in->used = in->data.len;
 	struct app_flow *a = flow_of(w, f);
-	if (!a || a->failed || (!a->proto && a->error[direction])) {
+	if (!a || a->failed || a->nameless) {
 		*stop = true;
 		return in->gap_len ? in->gap_len : in->data.len;
 	}

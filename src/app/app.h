@@ -57,6 +57,7 @@ struct app_flow {
 	uint64_t n_tx;                     /* ever made: the next id */
 	uint32_t n_live;
 	bool recognised[2];                /* recognition has ended in this direction, found or not */
+	bool nameless;                     /* bytes were missed before recognition ended: it stays "unknown" */
 	bool failed;                       /* nothing is it: app_proto "failed" */
 	bool error[2], eof[2], gap[2];
 	bool no_inspect, no_payload_inspect; /* the parser ended inspection (TLS after the handshake) */
