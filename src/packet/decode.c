@@ -76,7 +76,9 @@ static struct packet *packet_take(struct decoder *d)
 	if (d->n_packets == DECODE_MAX_PACKETS)
 		return NULL;
 	struct packet *p = &d->packet[d->n_packets++];
-	memset(p, 0, sizeof *p);
+	size_t size = sizeof *p;
+	__asm__("" : "+r"(size)); /* unknown to the compiler: the library's memset is faster than the string instruction in its place */
+	memset(p, 0, size);
 	return p;
 }
 
