@@ -45,10 +45,9 @@ static const char *const elsewhere[] = {
 	"snmp.version", "snmp_version", "ssh.hassh", "ssh.hassh.server", "ssh.hassh.server.string", "ssh.hassh.string", "ssh.proto",
 	"ssh.protoversion", "ssh.software", "ssh.softwareversion", "ssh_proto", "ssh_software", "ssl_state", "ssl_version", "tcp.urp",
 	"template", "template2", "tls.alpn", "tls.cert_chain_len", "tls.cert_fingerprint", "tls.cert_issuer", "tls.cert_serial",
-	"tls.cert_subject", "tls.certs", "tls.random", "tls.random_bytes", "tls.random_time",
-	"tls.sni", "tls.subjectaltname", "tls.version", "tls_cert_expired", "tls_cert_notafter", "tls_cert_notbefore",
-	"tls_cert_valid", "tls_store", "udp.len", "vlan.hdr", "websocket.flags", "websocket.mask", "websocket.opcode",
-	"websocket.payload",
+	"tls.cert_subject", "tls.certs", "tls.random", "tls.random_bytes", "tls.random_time", "tls.sni", "tls.store",
+	"tls.subjectaltname", "tls.version", "tls_cert_expired", "tls_cert_notafter", "tls_cert_notbefore", "tls_cert_valid",
+	"tls_store", "udp.len", "vlan.hdr", "websocket.flags", "websocket.mask", "websocket.opcode", "websocket.payload",
 };
 
 static const char *const protocols[] = {

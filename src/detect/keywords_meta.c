@@ -36,8 +36,6 @@ static int whole_number(const char *text, uint32_t min, uint32_t max, uint32_t *
 {
 	char *end;
 	errno = 0;
-	bool negated;
-	(void)negated;
 	unsigned long v = strtoul(text, &end, 10);
 	if (errno || end == text || *end || v < min || v > max || !isdigit((unsigned char)*text))
 		return error_set(error, EINVAL, "“%s” is no number from %u to %u", text, min, max);
@@ -253,10 +251,10 @@ static bool versions_hold(struct builder *b, const char *text, bool *wrong)
 
 SETUP(requires)
 {
-	static const char *const features[] = {"geoip", "hyperscan", "ja3", "ja4", "md5", "true_lua_no", "output::file-store-no"};
+	static const char *const features[] = {"geoip", "ja3", "ja4"};
 	char *f[16];
 	unsigned n = builder_fields(b, o->value, ',', f, 16);
-	bool unmet = false;
+	const char *unmet = NULL;
 	for (unsigned i = 0; i < n; i++) {
 		bool wrong = false, have = false;
 		if (strncmp(f[i], "version", 7) == 0) {
@@ -268,14 +266,12 @@ SETUP(requires)
 				have |= strcasecmp(features[k], f[i] + 8) == 0;
 		} else if (strncmp(f[i], "keyword ", 8) == 0) {
 			have = keyword_find(f[i] + 8) || app_buffer_id(f[i] + 8);
-		} else {
-			/* What is asked for in words that are not known yet cannot be there. */
-			have = false;
-		}
-		unmet |= !have;
+		} /* what is asked for in words that are not known yet cannot be there */
+		if (!have && !unmet)
+			unmet = f[i];
 	}
 	if (unmet)
-		builder_find(b, FINDING_NOTE, "requires", "left out: it requires what is not here");
+		builder_find(b, FINDING_NOTE, "requires", "left out: missing a required feature: %s", unmet);
 	return unmet ? 1 : 0;
 }
 

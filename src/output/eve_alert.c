@@ -164,14 +164,12 @@ static void write_alert(struct output_worker *w, const struct eve *e, struct pac
 	if (a->flags & ALERT_TX_GUESSED)
 		json_bool(&j, "tx_guessed", true);
 	eve_alert_object(&j, e, p, a, w->outputs->context.ips);
-	if (e->options.app_layer) {
-		if (tx) {
-			int d = packet_direction(p);
-			eve_tx_object(&j, e, f->app, tx, d);
-			write_files(&j, tx, d);
-		}
-		eve_app_proto(&j, f);
+	if (e->options.app_layer && tx) {
+		int d = packet_direction(p);
+		eve_tx_object(&j, e, f->app, tx, d);
+		write_files(&j, tx, d);
 	}
+	eve_app_proto(&j, f); /* whatever `metadata` says */
 	if (f) {
 		json_string(&j, "direction", packet_direction(p) ? "to_client" : "to_server");
 		if (e->options.alert_flow)
