@@ -166,6 +166,22 @@ static int init_rules(struct runtime *r, struct error *error)
 	return 0;
 }
 
+static void say_unknown(const char *text, void *context)
+{
+	(void)context;
+	log_warning("%s", text);
+}
+
+/* Only a file of somebody's own can have keys that mean nothing here. */
+static void report_unknown_keys(const struct runtime *r)
+{
+	if (!r->options.config)
+		return;
+	unsigned unused = conf_report_unknown(r->conf, NULL, say_unknown, NULL);
+	if (unused)
+		log_info("%s: %u keys of Suricata's are not used here", r->options.config, unused);
+}
+
 int runtime_init(struct runtime *r, const struct runtime_options *o, struct error *error)
 {
 	usec_t start = clock_monotonic();
@@ -195,6 +211,7 @@ int runtime_init(struct runtime *r, const struct runtime_options *o, struct erro
 	r->outputs = outputs_open(r->conf, &out, o->no_output, error);
 	if (!r->outputs)
 		return -EIO;
+	report_unknown_keys(r);
 	r->load_seconds = (double)(clock_monotonic() - start) / USEC_PER_SEC;
 	return 0;
 }
