@@ -126,12 +126,14 @@ static int header_compile(struct builder *b, struct error *error)
 
 /* Options */
 
-static bool was_before(const struct builder *b, const struct rule_option *o)
+/* True if the row was there before; notes it. */
+static bool seen_before(struct builder *b)
 {
-	for (const struct rule_option *i = b->rule->options; i && i != o; i = i->next)
-		if (keyword_find(i->name) == b->keyword)
-			return true;
-	return false;
+	size_t row = (size_t)(b->keyword - keywords);
+	uint64_t bit = UINT64_C(1) << (row % 64);
+	bool before = b->seen[row / 64 % 4] & bit;
+	b->seen[row / 64 % 4] |= bit;
+	return before;
 }
 
 static int option_row(struct builder *b, const struct rule_option *o, struct error *error)
@@ -141,7 +143,7 @@ static int option_row(struct builder *b, const struct rule_option *o, struct err
 		return error_set(error, EINVAL, "%s takes no value", o->name);
 	if (!(k->flags & (KEYWORD_NO_VALUE | KEYWORD_OPTIONAL_VALUE)) && (!o->value || !*o->value))
 		return error_set(error, EINVAL, "invalid formatting or malformed option to %s keyword: a value is missing", o->name);
-	if (k->flags & KEYWORD_ONCE && was_before(b, o))
+	if (k->flags & KEYWORD_ONCE && seen_before(b))
 		return error_set(error, EINVAL, "%s is there already", o->name);
 	if (k->flags & KEYWORD_PACKET)
 		b->sig->flags |= SIG_WANT_PACKET;

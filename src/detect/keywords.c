@@ -2,6 +2,8 @@
 /* The table of keywords. Those of application protocols are in their descriptors. */
 #include "detect/keywords.h"
 
+#include <pthread.h>
+
 const struct keyword keywords[] = {
 	{"msg", NULL, setup_msg, KEYWORD_META | KEYWORD_IP_ONLY_OK | KEYWORD_ONCE, "what the alert says"},
 	{"sid", NULL, setup_sid, KEYWORD_META | KEYWORD_IP_ONLY_OK | KEYWORD_ONCE, "number of the rule"},
@@ -175,10 +177,43 @@ const struct keyword keywords[] = {
 };
 const size_t n_keywords = sizeof keywords / sizeof keywords[0];
 
+/* Twenty thousand rules ask for half a million names: they are hashed once. */
+enum { SLOTS = 1024 };
+static uint16_t slot[SLOTS]; /* row + 1; 0: free */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static unsigned slot_of(const char *name)
+{
+	uint32_t h = 2166136261u;
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 16777619u;
+	return (h ^ h >> 16) & (SLOTS - 1);
+}
+
+static void slot_take(const char *name, size_t row)
+{
+	unsigned at = slot_of(name);
+	while (slot[at])
+		at = (at + 1) & (SLOTS - 1);
+	slot[at] = (uint16_t)(row + 1);
+}
+
+static void slots_fill(void)
+{
+	for (size_t i = 0; i < n_keywords; i++) {
+		slot_take(keywords[i].name, i);
+		if (keywords[i].alias)
+			slot_take(keywords[i].alias, i);
+	}
+}
+
 const struct keyword *keyword_find(const char *name)
 {
-	for (size_t i = 0; i < n_keywords; i++)
-		if (strcmp(keywords[i].name, name) == 0 || (keywords[i].alias && strcmp(keywords[i].alias, name) == 0))
-			return &keywords[i];
+	pthread_once(&once, slots_fill);
+	for (unsigned at = slot_of(name); slot[at]; at = (at + 1) & (SLOTS - 1)) {
+		const struct keyword *k = &keywords[slot[at] - 1];
+		if (strcmp(k->name, name) == 0 || (k->alias && strcmp(k->alias, name) == 0))
+			return k;
+	}
 	return NULL;
 }

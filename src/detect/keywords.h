@@ -37,6 +37,7 @@ struct builder { /* of one signature */
 	struct program_step *base64;      /* the latest base64_decode, for base64_data */
 	const char *var[DETECT_MAX_VARS];
 	unsigned n_vars;
+	uint64_t seen[4];                 /* bit n: row n of the table has been there */
 	const struct rule_option *fast;   /* where fast_pattern was written */
 	const struct number_test *dsize;  /* of the rule; NULL: none */
 	struct metadata_item *metadata;   /* private to keywords_meta.c */
