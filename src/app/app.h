@@ -144,6 +144,7 @@ struct app_logger {
 	 * version 2) `by_direction`: called once for each.
 	 */
 	uint8_t state[2];
+	bool (*ready)(const struct app_flow *a, const struct app_tx *tx); /* NULL, or: asked instead of the states */
 	bool by_direction;
 	/* NULL, or: true if the record shows client and server as source and destination whatever its direction. */
 	bool (*as_flow)(const struct app_log_options *o);

@@ -229,10 +229,10 @@ static bool port_in(const struct probe *p, uint16_t port)
 }
 
 /* May the direction of the flow have been guessed wrong? Only while the other side has said nothing. */
-static bool may_swap(const struct app_recogniser *r, const struct flow *f, int direction, bool datagram)
+static bool may_swap(const struct flow *f, int direction, bool datagram)
 {
 	if (datagram)
-		return r->midstream && f->side[!direction].packets == 0 && !(f->flags & FLOW_SWAPPED);
+		return f->side[!direction].packets == 0 && !(f->flags & FLOW_SWAPPED);
 	return f->tcp && f->tcp->midstream && !(f->flags & FLOW_SWAPPED) && f->app->seen_bytes[!direction] == 0;
 }
 
@@ -241,11 +241,12 @@ struct asked { /* what one probe said */
 	bool swap;
 };
 
-static struct asked ask(const struct probe *p, const struct flow *f, int direction, struct bytes data, bool swappable)
+/* `by_source`: the port of who spoke first counts too. */
+static struct asked ask(const struct probe *p, const struct flow *f, int direction, struct bytes data, bool swappable, bool by_source)
 {
 	struct asked a = {PROBE_NO, false};
 	const struct app_probe *row = p->row;
-	bool here = port_in(p, f->key.dport), there = p->n_ports && swappable && port_in(p, f->key.sport);
+	bool here = port_in(p, f->key.dport), there = p->n_ports && by_source && port_in(p, f->key.sport);
 	int as = here ? direction : !direction;
 	if ((!here && !there) || (row->direction != 2 && row->direction != as))
 		return a;
@@ -269,11 +270,11 @@ static struct asked ask(const struct probe *p, const struct flow *f, int directi
 static const struct app_proto *ask_probes(const struct app_recogniser *r, struct app_flow *a, int direction, struct bytes data, bool datagram,
 					  bool *swap, bool *more)
 {
-	bool swappable = may_swap(r, a->flow, direction, datagram);
+	bool swappable = may_swap(a->flow, direction, datagram);
 	for (unsigned i = 0; i < r->n_probes[datagram]; i++) {
 		if (a->probe_no[direction] >> i & 1)
 			continue;
-		struct asked said = ask(&r->probe[datagram][i], a->flow, direction, data, swappable);
+		struct asked said = ask(&r->probe[datagram][i], a->flow, direction, data, swappable, swappable && r->midstream);
 		if (said.result == PROBE_YES) {
 			*swap = said.swap;
 			return r->probe[datagram][i].proto;
@@ -292,7 +293,7 @@ static bool is_the_same(const struct app_recogniser *r, const struct app_flow *a
 	if (match_patterns(&r->set[datagram][direction], data, a->proto))
 		return true;
 	for (unsigned i = 0; i < r->n_probes[datagram]; i++)
-		if (r->probe[datagram][i].proto == a->proto && ask(&r->probe[datagram][i], a->flow, direction, data, false).result == PROBE_YES)
+		if (r->probe[datagram][i].proto == a->proto && ask(&r->probe[datagram][i], a->flow, direction, data, false, false).result == PROBE_YES)
 			return true;
 	return false;
 }
@@ -308,7 +309,7 @@ const struct app_proto *app_recognise(const struct app_recogniser *r, struct app
 	}
 	if (!a->patterns_done[direction]) {
 		p = match_patterns(&r->set[datagram][direction], data, NULL);
-		if (!p && may_swap(r, a->flow, direction, datagram) && !datagram) {
+		if (!p && may_swap(a->flow, direction, datagram) && !datagram) {
 			p = match_patterns(&r->set[datagram][!direction], data, NULL);
 			*swap = p != NULL;
 		}

@@ -56,9 +56,10 @@ static bool tx_is_due(const struct app_flow *a, const struct app_logger *l, cons
 {
 	if (flow_ends)
 		return true;
+	if (l->ready)
+		return l->ready(a, tx);
 	if (l->by_direction)
 		return tx->state[direction] >= l->state[direction];
-	(void)a;
 	return tx->state[0] >= l->state[0] && tx->state[1] >= l->state[1];
 }
 

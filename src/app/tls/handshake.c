@@ -4,8 +4,9 @@
 
 enum { MESSAGE_HEADER = 4 };
 enum message_type {
-	HELLO_REQUEST = 0, CLIENT_HELLO = 1, SERVER_HELLO = 2, CERTIFICATE = 11, SERVER_KEY_EXCHANGE = 12, SERVER_HELLO_DONE = 14,
-	CLIENT_KEY_EXCHANGE = 16, NEXT_PROTOCOL = 67,
+	HELLO_REQUEST = 0, CLIENT_HELLO = 1, SERVER_HELLO = 2, CERTIFICATE = 11, SERVER_KEY_EXCHANGE = 12,
+	CERTIFICATE_REQUEST = 13, SERVER_HELLO_DONE = 14,
+	CLIENT_KEY_EXCHANGE = 16,
 };
 
 static void note(const struct tls_context *c, uint8_t seen)
@@ -49,6 +50,9 @@ static void server_message(const struct tls_context *c, unsigned type, struct by
 		break;
 	case SERVER_KEY_EXCHANGE:
 		note(c, TLS_SEEN_SERVER_KEYX);
+		break;
+	case CERTIFICATE_REQUEST:
+		c->s->tx->wants_client_certificate = true;
 		break;
 	case SERVER_HELLO_DONE:
 		app_tx_advance(&c->s->tx->tx, TO_CLIENT, TLS_SERVER_HELLO_DONE);

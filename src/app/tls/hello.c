@@ -186,12 +186,6 @@ bool tls_client_hello(const struct tls_context *c, struct bytes body)
 	return ok;
 }
 
-static bool same_session(const struct tls_tx *t)
-{
-	const struct tls_side *client = &t->side[TO_SERVER], *server = &t->side[TO_CLIENT];
-	return client->has_hello && client->session_id.len && bytes_equal(client->session_id, server->session_id);
-}
-
 /* Drafts of TLS 1.3 before 22 had no session id and no compression, and said their version in the first field. */
 static bool is_short_form(uint16_t version)
 {
@@ -220,8 +214,7 @@ bool tls_server_hello(const struct tls_context *c, struct bytes body)
 	c->s->negotiated = version;
 	bool ok = extensions(c, side, &r, server_extension);
 	side->version = c->s->negotiated;
-	t->resumed = same_session(t) && !tls_is_1_3(side->version);
-	if (ja3_wanted(c))
+	if (ja3_wanted(c) && !t->ja3s.len)
 		tls_ja3s(t, version);
 	return ok;
 }

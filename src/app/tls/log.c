@@ -58,9 +58,15 @@ FIELD(client_alpns) { log_list(j, "client_alpns", CLIENT->alpn, CLIENT->n_alpn);
 FIELD(server_alpns) { log_list(j, "server_alpns", SERVER->alpn, SERVER->n_alpn); }
 FIELD(chain) { log_chain(j, "chain", SERVER); }
 
+/* A server that shows no certificate goes on with an earlier session. TLS 1.3 hides them all. */
+static bool is_resumed(const struct tls_tx *t)
+{
+	return SERVER->has_hello && !SERVER->has_certificate && !tls_is_1_3(SERVER->version);
+}
+
 FIELD(resumed)
 {
-	if (t->resumed)
+	if (is_resumed(t))
 		json_bool(j, "session_resumed", true);
 }
 
@@ -206,10 +212,24 @@ static void log_fields(struct json *j, const struct tls_tx *t, const struct app_
 		client(j, t, true, false, false);
 }
 
+bool tls_log_ready(const struct app_flow *a, const struct app_tx *tx)
+{
+	const struct tls_tx *t = (const struct tls_tx *)tx;
+	if (a->error[0] || a->error[1])
+		return true;
+	if (!CLIENT->version)
+		return false;
+	if (SERVER->has_certificate && tx->state[TO_CLIENT] >= TLS_SERVER_HELLO_DONE)
+		return !t->wants_client_certificate || CLIENT->has_certificate || t->changed_cipher[TO_SERVER] || t->sent_data[TO_SERVER];
+	if (tls_has_1_3_name(SERVER->version))
+		return t->sent_data[TO_CLIENT] && (t->changed_cipher[TO_SERVER] || t->sent_data[TO_SERVER]);
+	return t->sent_data[TO_CLIENT];
+}
+
 bool tls_log(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o)
 {
 	const struct tls_tx *t = (const struct tls_tx *)tx;
-	if (t->event_only || (t->resumed && !o->tls.session_resumption && !o->in_alert))
+	if (t->event_only || (!o->in_alert && is_resumed(t) && !o->tls.session_resumption))
 		return false;
 	json_open(j, "tls");
 	log_fields(j, t, o);

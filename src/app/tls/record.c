@@ -10,10 +10,17 @@ static uint8_t done_state(int direction)
 	return direction == TO_SERVER ? TLS_CLIENT_HANDSHAKE_DONE : TLS_SERVER_HANDSHAKE_DONE;
 }
 
-/*
- * Both sides encrypt: the handshake is over, and so is what there is to see. With `full` the transaction stays to the end of
- * the flow; else it ends here and can be freed.
- */
+/* With `full` the transaction stays to the end of the flow; else it ends when it is over and logged, and can be freed. */
+static void transaction_end(const struct tls_context *c)
+{
+	struct tls_tx *t = c->s->tx;
+	if (!t || !c->s->both_encrypted || tls_settings(c->a)->encrypted == TLS_FULL || !tls_log_ready(c->a, &t->tx))
+		return;
+	app_tx_advance(&t->tx, TO_SERVER, TLS_CLIENT_FINISHED);
+	app_tx_advance(&t->tx, TO_CLIENT, TLS_SERVER_FINISHED);
+}
+
+/* Both sides encrypt: there is no more to see. */
 static void handshake_over(const struct tls_context *c)
 {
 	int handling = tls_settings(c->a)->encrypted;
@@ -22,10 +29,6 @@ static void handshake_over(const struct tls_context *c)
 		return;
 	c->a->no_payload_inspect = true;
 	c->a->bypass = handling == TLS_BYPASS;
-	if (!c->s->tx)
-		return;
-	app_tx_advance(&c->s->tx->tx, TO_SERVER, TLS_CLIENT_FINISHED);
-	app_tx_advance(&c->s->tx->tx, TO_CLIENT, TLS_SERVER_FINISHED);
 }
 
 void tls_encrypted(const struct tls_context *c)
@@ -39,6 +42,7 @@ void tls_encrypted(const struct tls_context *c)
 		app_tx_advance(&c->s->tx->tx, c->direction, done_state(c->direction));
 	if (c->s->io[!c->direction].encrypted)
 		handshake_over(c);
+	transaction_end(c);
 }
 
 /*
@@ -47,12 +51,19 @@ void tls_encrypted(const struct tls_context *c)
  */
 static void change_cipher_spec(const struct tls_context *c)
 {
+	if (c->s->tx)
+		c->s->tx->changed_cipher[c->direction] = true;
+	if (!tls_is_1_3(c->s->negotiated))
+		tls_encrypted(c);
+}
+
+static void application_data(const struct tls_context *c)
+{
 	struct tls_tx *t = c->s->tx;
-	if (tls_is_1_3(c->s->negotiated))
-		return;
-	if (c->direction == TO_CLIENT && t && t->side[TO_CLIENT].has_hello && !t->side[TO_CLIENT].has_certificate)
-		t->resumed = true;
+	if (t)
+		t->sent_data[c->direction] = true;
 	tls_encrypted(c);
+	transaction_end(c);
 }
 
 static void alert(const struct tls_context *c, struct bytes body)
@@ -144,8 +155,9 @@ static ptrdiff_t tls_record(const struct tls_context *c, struct bytes data)
 	if (!header_check(c, type, version))
 		return -1;
 	io->is_tls = true;
-	if (type == APPLICATION_DATA)
-		tls_encrypted(c);
+	if (type == APPLICATION_DATA) {
+		application_data(c);
+	}
 	if (len > TLS_MAX_RECORD)
 		tls_event(c, TLS_EVENT_INVALID_RECORD_LENGTH);
 	if (encrypted && type == HEARTBEAT)

@@ -122,7 +122,7 @@ const char *tls_version_name(uint16_t version, char spare[24])
 	return spare;
 }
 
-/* Recognition: a record with a handshake, an alert of a server; SSL 2.0's hellos, of which the version stands at a fixed place. */
+/* Recognition: a record with a handshake, an alert of a server; the hello of SSL 2.0, of which the version stands at a fixed place. */
 
 #define RECORD(direction_, text) {.transport = APP_TRANSPORT_TCP, .direction = direction_, .bytes = text, .depth = 3}
 #define HELLO(text) {.transport = APP_TRANSPORT_TCP, .direction = TO_SERVER, .bytes = text, .offset = 2, .depth = 5}
@@ -132,11 +132,10 @@ static const struct app_pattern patterns[] = {
 	RECORD(TO_CLIENT, "|16 03 00|"), RECORD(TO_CLIENT, "|16 03 01|"), RECORD(TO_CLIENT, "|16 03 02|"), RECORD(TO_CLIENT, "|16 03 03|"),
 	RECORD(TO_CLIENT, "|15 03 00|"), RECORD(TO_CLIENT, "|15 03 01|"), RECORD(TO_CLIENT, "|15 03 02|"), RECORD(TO_CLIENT, "|15 03 03|"),
 	HELLO("|01 00 02|"), HELLO("|01 03 00|"), HELLO("|01 03 01|"), HELLO("|01 03 02|"), HELLO("|01 03 03|"),
-	{.transport = APP_TRANSPORT_TCP, .direction = TO_CLIENT, .bytes = "|00 02|", .offset = 5, .depth = 7},
 };
 
 static const struct app_logger loggers[] = {
-	{.type = "tls", .setting = "tls", .state = {TLS_CLIENT_HANDSHAKE_DONE, TLS_SERVER_HANDSHAKE_DONE}, .log = tls_log},
+	{.type = "tls", .setting = "tls", .ready = tls_log_ready, .log = tls_log},
 };
 
 const struct app_proto app_tls = {

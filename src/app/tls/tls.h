@@ -69,7 +69,7 @@ struct tls_tx {
 	bool event_only;               /* made after the handshake's, for an event */
 	struct tls_side side[2];
 	struct bytes sni;
-	bool resumed;
+	bool wants_client_certificate, changed_cipher[2], sent_data[2];
 	uint8_t seen;                  /* enum tls_seen */
 	struct tls_numbers signature_algorithms, groups, versions; /* of the client's hello */
 	struct bytes point_formats;
@@ -109,7 +109,11 @@ const struct tls_settings *tls_settings(const struct app_flow *a);
 const char *tls_version_name(uint16_t version, char spare[24]);
 static inline bool tls_is_1_3(uint16_t v)
 {
-	return v == TLS_1_3 || v >> 8 == 0x7f || v >> 8 == 0xfb;
+	return v >= TLS_1_3; /* drafts and experiments have numbers beyond it */
+}
+static inline bool tls_has_1_3_name(uint16_t v)
+{
+	return v == TLS_1_3 || (v > 0x7f00 && v <= 0x7f1c) || v == 0xfb17 || v == 0xfb1a;
 }
 /* RFC 8701. */
 static inline bool tls_is_grease(uint16_t v)
@@ -140,4 +144,6 @@ void tls_ja4(struct tls_tx *t, uint16_t version);
 /* buffers.c, log.c */
 enum { N_TLS_KEYWORDS = 17 };
 extern const struct app_keyword tls_keywords[N_TLS_KEYWORDS];
+/* The record says all it can: the certificates have come, or what follows is encrypted. */
+bool tls_log_ready(const struct app_flow *a, const struct app_tx *tx);
 bool tls_log(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o);
