@@ -20,13 +20,10 @@ static void hash_number(struct sha256_ctx *h, uint64_t v)
 	sha256_update(h, sizeof v, (const uint8_t *)&v);
 }
 
-/* folder/HEX.hs */
-static char *path_of(const char *folder, const struct cache_key *key)
+void cache_digest(const struct cache_key *key, uint8_t out[SHA256_DIGEST_SIZE])
 {
 	struct sha256_ctx h;
 	hs_platform_info_t platform;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	char hex[2 * sizeof digest + 1];
 	const char *version = hs_version();
 	memset(&platform, 0, sizeof platform);
 	hs_populate_platform(&platform);
@@ -39,8 +36,14 @@ static char *path_of(const char *folder, const struct cache_key *key)
 		hash_number(&h, key->flags[i]);
 		sha256_update(&h, key->len[i], (const uint8_t *)key->text[i]);
 	}
-	sha256_digest(&h, sizeof digest, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
+	sha256_digest(&h, SHA256_DIGEST_SIZE, out);
+}
+
+/* folder/HEX.hs */
+static char *path_of(const char *folder, const uint8_t digest[SHA256_DIGEST_SIZE])
+{
+	char hex[2 * SHA256_DIGEST_SIZE + 1];
+	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
 		sprintf(hex + 2 * i, "%02x", digest[i]);
 	return xasprintf("%s/%s.hs", folder, hex);
 }
@@ -53,12 +56,25 @@ static void digest_of(const uint8_t *data, size_t n, uint8_t out[SHA256_DIGEST_S
 	sha256_digest(&h, SHA256_DIGEST_SIZE, out);
 }
 
-/* The folder must be ours and closed to others: what lies in it is handed to a library that trusts it. */
-static bool folder_is_safe(const char *folder, bool make)
+/* Makes the folder, and those above it that are missing. */
+static void make_folders(const char *folder)
+{
+	char *path = xstrdup(folder);
+	for (char *at = path + 1; *path && *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = 0;
+		mkdir(path, 0755);
+		*at = '/';
+	}
+	mkdir(path, 0700);
+	free(path);
+}
+
+/* The folder must be ours and closed to others' writing: what lies in it is handed to a library that trusts it. */
+static bool folder_is_safe(const char *folder)
 {
 	struct stat st;
-	if (make && mkdir(folder, 0700) && errno != EEXIST)
-		return false;
 	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 0022) == 0;
 }
 
@@ -82,13 +98,13 @@ static uint8_t *read_whole(const char *path, size_t *n)
 	return data;
 }
 
-hs_database_t *cache_load(const char *folder, const struct cache_key *key)
+hs_database_t *cache_load(const char *folder, const uint8_t key[SHA256_DIGEST_SIZE])
 {
 	const size_t head = sizeof magic + SHA256_DIGEST_SIZE;
 	hs_database_t *db = NULL;
 	uint8_t digest[SHA256_DIGEST_SIZE] = {0};
 	size_t n;
-	if (!folder_is_safe(folder, false))
+	if (!folder_is_safe(folder))
 		return NULL;
 	char *path = path_of(folder, key);
 	uint8_t *data = read_whole(path, &n);
@@ -120,12 +136,13 @@ static bool write_whole(int fd, const void *data, size_t n)
 	return true;
 }
 
-void cache_store(const char *folder, const struct cache_key *key, const hs_database_t *database)
+void cache_store(const char *folder, const uint8_t key[SHA256_DIGEST_SIZE], const hs_database_t *database)
 {
 	char *bytes = NULL;
 	size_t n = 0;
 	uint8_t digest[SHA256_DIGEST_SIZE];
-	if (!folder_is_safe(folder, true) || hs_serialize_database(database, &bytes, &n) != HS_SUCCESS)
+	make_folders(folder);
+	if (!folder_is_safe(folder) || hs_serialize_database(database, &bytes, &n) != HS_SUCCESS)
 		return;
 	digest_of((const uint8_t *)bytes, n, digest);
 	char *path = path_of(folder, key), *temporary = xasprintf("%s.%ld", path, (long)getpid());

@@ -8,6 +8,7 @@
 
 #include <hs.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cache_key {
 	const char *const *text;
@@ -16,5 +17,6 @@ struct cache_key {
 	unsigned n;
 };
 
-hs_database_t *cache_load(const char *folder, const struct cache_key *key); /* NULL: not there */
-void cache_store(const char *folder, const struct cache_key *key, const hs_database_t *database);
+void cache_digest(const struct cache_key *key, uint8_t out[32]);
+hs_database_t *cache_load(const char *folder, const uint8_t digest[32]); /* NULL: not there */
+void cache_store(const char *folder, const uint8_t digest[32], const hs_database_t *database);

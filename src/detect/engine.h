@@ -1,94 +1,249 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Private to the engine (engine.c, order.c, prefilter.c, inspect*.c): how signatures are held and found.
+ * Private to the engine (engine.c, place.c, order.c, classify.c, group.c, prefilter.c, scan.c, scratch.c, inspect*.c): how
+ * signatures are held and found.
  *
  * A signature with a fast pattern becomes a candidate when its pattern is seen in its buffer; the others stand in short
- * lists, one for each point at which detection runs. Candidates are then checked whole, in the order of their numbers.
+ * lists, one for each point at which detection runs. Whether a signature's header fits a flow was decided once, when the flow
+ * met its rule group. Candidates are then checked whole, in the order of their numbers.
  */
 #pragma once
 
 #include "detect/detect.h"
-#include "detect/group.h"
 #include "detect/keywords.h"
 
 #include <hs.h>
 
-enum { PREFILTER_DIRECTIONS = 2 };
-
-/* A set of patterns scanned together: those of one buffer (with its transforms), direction, and for payloads protocol. */
-struct prefilter {
-	unsigned buffer;
-	const struct transform_chain *transforms;
-	uint8_t direction;         /* TO_SERVER, TO_CLIENT */
-	bool stream;               /* BUFFER_PAYLOAD: the raw stream, not the packet */
-	bool udp;                  /* BUFFER_PAYLOAD: of what is not TCP */
-	uint16_t sport, dport;     /* BUFFER_PAYLOAD: the port sets of its signatures (group.h) */
-	hs_database_t *database;
-	uint32_t n_patterns, longest;
-	uint32_t *first;           /* per pattern: where its signatures start in `sigs`; one more at the end */
-	uint32_t *sigs;            /* numbers */
-	struct prefilter *next;    /* all of an engine, and of one point */
-	struct pattern_list *building;
-};
+/* Bit sets of signature numbers. */
+static inline size_t bits_words(uint32_t n)
+{
+	return ((size_t)n + 63) / 64;
+}
+static inline bool bits_test(const uint64_t *bits, uint32_t i)
+{
+	return bits[i / 64] >> (i % 64) & 1;
+}
+static inline void bits_set(uint64_t *bits, uint32_t i)
+{
+	bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
 
 struct number_list {
 	uint32_t *number;
 	size_t n, room;
 };
+void number_list_add(struct number_list *l, uint32_t number);
+
+/*
+ * Which of many distinct sets of addresses or ports contain a value? The sets cut the space into classes; values of one class are in the
+ * same sets. A signature uses a set at its source or its destination (`side` 0, 1).
+ */
+struct set_users {
+	struct number_list numbers[2];
+	uint64_t *bits[2];     /* instead of numbers, where they are many */
+};
+struct boundary {
+	unsigned __int128 first; /* the class holds from here to the next boundary */
+	uint32_t class;
+};
+struct class_table { /* of one family */
+	struct boundary *at;
+	uint32_t *low;         /* IPv4 and ports: `first` of each, alone */
+	size_t n;
+};
+struct classifier {
+	uint32_t n_sigs;
+	struct set_users *set;
+	unsigned n_sets;
+	uint64_t *any[2];
+	struct { uint32_t first, n; } *class; /* in `member`: ids of sets */
+	uint32_t n_classes, *member;
+	size_t n_members;
+	struct class_table table[3]; /* IPv4, IPv6, ports */
+	uint32_t *port;        /* class by port number */
+	struct set_list *building;
+};
+struct classifier *classifier_new(uint32_t n_sigs);
+void classifier_free(struct classifier *c);
+/* Notes that a signature uses a set; NULL: any. */
+void classifier_add_addresses(struct classifier *c, const struct address_set *s, int side, uint32_t number);
+void classifier_add_ports(struct classifier *c, const struct port_set *s, int side, uint32_t number);
+void classifier_finish(struct classifier *c);
+uint32_t classifier_address(const struct classifier *c, const struct address *a);
+static inline uint32_t classifier_port(const struct classifier *c, uint16_t port)
+{
+	return c->port[port];
+}
+/* Adds to `out` the signatures whose set at that side contains the class. */
+void classifier_or(const struct classifier *c, uint32_t class, int side, uint64_t *out);
+
+/* Patterns compiled together; may serve several prefilters. */
+struct database {
+	hs_database_t *hs;
+	const char **text;     /* while building */
+	size_t *len;
+	unsigned *flags;
+	uint32_t n;
+	bool from_cache;
+	uint8_t digest[32];
+	struct database *next;
+};
+
+struct prefilter_entry {
+	uint32_t number;
+	uint32_t latest;       /* the pattern must end here or before, counted from the buffer's start; 0: anywhere */
+};
+struct prefilter_part {
+	const struct database *database;
+	uint32_t *first;       /* per pattern: where its signatures start in `entry`; one more at the end */
+	struct prefilter_entry *entry;
+};
+
+/* The patterns that are looked for in one buffer (with its transforms), direction, and for payloads kind and ports. */
+struct prefilter {
+	unsigned buffer;
+	const struct transform_chain *transforms;
+	uint8_t direction;
+	struct prefilter_part *part;
+	unsigned n_parts;
+	uint32_t n_patterns, longest;
+	uint32_t limit;        /* no pattern can matter behind this many bytes from the start; 0: none */
+	struct pattern_list *building;
+	struct prefilter *next;
+};
+
+enum { PATTERN_MAX = 32 /* longer ones are looked for by their first bytes */ };
+
+/* Payloads, by what they are of. */
+enum payload_kind { PAYLOAD_STREAM, PAYLOAD_TCP, PAYLOAD_UDP, PAYLOAD_OTHER, PAYLOAD_KIND_N_ };
+enum { SCAN_MAX = 9 };
+
+struct payload_scan {  /* patterns that may lie anywhere; short ones, which slow others down; those near the start */
+	struct prefilter *any, *brief, *head;
+};
+struct payload_point { /* one kind and direction */
+	struct payload_scan all;
+	struct payload_scan *by_port[2]; /* by class of the source port, of the destination port */
+	struct payload_scan *by_app;     /* by row of app_protocols: for signatures bound to it */
+};
 
 /* What a protocol has for one direction: its buffers' prefilters, and the signatures without a pattern. */
+enum { APP_GROWING_MAX = 8, APP_SOURCES_MAX = 64 };
 struct app_point {
 	struct app_source {
 		const struct app_keyword *keyword;
-		struct prefilter *prefilter;
-	} *source;
-	size_t n_sources;
+		const struct prefilter *prefilter;
+		uint8_t growing;   /* place in detect_tx.scanned, for those that grow */
+	} source[APP_SOURCES_MAX];
+	unsigned n_sources, n_growing;
 	struct number_list plain;
 	bool any;                  /* at least one signature */
 };
 
+enum { COLUMNS_MAX = 16 };
 struct engine {
-	struct transform_chain *chains; /* their expressions are freed with it */
 	struct engine_settings settings;
 	struct rule_set *rules;
 	struct engine_counts counts;
 	uint32_t generation;
+	struct transform_chain *chains; /* their expressions are freed with it */
 	struct signature **sig;    /* by number */
+	struct signature **by_sid; /* sorted */
 	uint32_t n_sigs;
-	struct prefilter *prefilters;
-	struct number_list decoder, pd_only[2];
-	struct number_list plain[2][3]; /* packets without a pattern: direction × TCP, UDP, other */
-	struct group_tables tables;
+	size_t n_words;            /* of a bit set */
+	/* headers */
+	struct classifier *addresses, *ports;
+	uint8_t column[256];       /* by IP protocol: in `covers` */
+	uint64_t *covers[COLUMNS_MAX];
+	unsigned n_columns;
+	uint64_t *toward[2];       /* by direction of the packet */
+	uint64_t *version[2];      /* IPv4, IPv6 */
+	uint64_t *turned;          /* <>: these also fit the other way round */
+	/* points */
+	uint64_t *at_packet, *at_event, *at_first, *at_protocol;
+	struct number_list decoder, link;
+	struct payload_point payload[PAYLOAD_KIND_N_][2];
 	struct app_point (*app)[2];   /* by row of app_protocols */
 	size_t n_app;
 	const struct app_keyword ***rows; /* [protocol][buffer - BUFFER_APP] */
+	struct prefilter *prefilters;
+	struct database *databases;
 	hs_scratch_t *scratch;     /* prototype: workers clone it */
 	uint64_t wants;            /* SIG_WANT_* of all */
 	bool want_ja3, want_ja4;
 };
 
-void number_list_add(struct number_list *l, uint32_t number);
+/* engine.c: of signatures made by hand, for tests. They are released with the engine, their memory stays the caller's. */
+struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const struct engine_settings *s, struct error *error);
 
 /* order.c */
 enum signature_type signature_type_of(const struct signature *s);
-/* Sorts into the order of evaluation and numbers them. */
+/* Sorts into the order of evaluation and numbers them. Ranks all 0: pass, drop, reject, alert. */
 void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_]);
 
+/* place.c: gives each signature its points and prefilters */
+void engine_place(struct engine *e);
+bool signature_toward(const struct signature *s, int direction);
+bool signature_covers(const struct signature *s, unsigned proto);
+
 /* prefilter.c */
-struct prefilter *prefilter_get(struct engine *e, const struct prefilter *like);
+struct prefilter *prefilter_new(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction);
+/* The one of an app buffer, made if there is none. */
+struct prefilter *prefilter_get(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction);
 void prefilter_add(struct prefilter *p, const struct signature *s);
+bool prefilter_possible(const struct signature *s);
 int prefilters_compile(struct engine *e, struct error *error);
 void prefilters_free(struct engine *e);
 
-/* One for each worker. */
+/* group.c: what of an engine concerns a packet, by its header */
+struct group_rules { /* interned: equal sets are one */
+	const uint64_t *member;
+	const uint32_t *packet, *event, *first, *protocol; /* numbers, ended by UINT32_MAX */
+	uint64_t hash;
+	struct group_rules *next;
+};
+struct group {
+	struct group_key {
+		uint32_t src, dst, sport, dport; /* classes */
+		uint8_t column, direction, version, kind;
+		uint32_t spare;
+	} key;
+	uint32_t id;
+	const struct group_rules *rules;
+	const struct prefilter *stream[SCAN_MAX + 1], *packet[SCAN_MAX + 1]; /* ended by NULL */
+	struct group *next;
+};
+struct group_cache;
+struct group_cache *group_cache_new(const struct engine *e);
+void group_cache_free(struct group_cache *c);
+/* Valid until the next call; NULL: no memory. */
+const struct group *group_find(struct group_cache *c, const struct packet *p, int direction);
+/* Of a flow's packet: what the flow remembers, or found and remembered. */
+const struct group *group_of_flow(struct group_cache *c, struct flow *f, const struct packet *p, int direction);
+
+/* scratch.c, scan.c: one for each worker */
+struct stream_hit { /* a signature whose pattern was seen in the stream and that may yet match */
+	uint32_t number;
+	uint64_t until;    /* as long as the view begins before this offset */
+};
+enum { STREAM_HITS_MAX = 10 };
+struct flow_detect { /* flow->detect */
+	struct inspect *owner;
+	uint32_t generation;
+	uint8_t n[2];
+	bool lost[2];      /* there were more than fit */
+	struct stream_hit hit[2][STREAM_HITS_MAX];
+};
+
 struct inspect {
 	hs_scratch_t *scratch;
+	struct group_cache *groups;
+	const struct group *group; /* of the packet */
 	uint32_t *seen;            /* by number: the round in which it became a candidate */
 	uint32_t round;
 	uint32_t *candidate;
 	size_t n_candidates, room;
-	struct group_cache *groups;
-	const struct rule_group *group; /* of the packet at hand */
+	struct slab tx_slab, flow_slab;
 	/* the packet's own state */
 	bool matched_stream;       /* the match at hand came from the raw stream */
 	struct stream_chunk chunk;
@@ -102,16 +257,25 @@ static inline struct inspect *inspect_of(struct detect_scratch *s)
 void inspect_begin(struct inspect *in);
 void inspect_add(struct inspect *in, uint32_t number);
 void inspect_sort(struct inspect *in);
-/* Scans and adds the candidates of what is found. */
-void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data);
+/* Scans and adds the candidates of what is found. `offset` is that of data[0] in the buffer; matches that end at or before `fresh` do not count. */
+void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 
 /* inspect.c */
-bool header_matches(const struct detect_scratch *s, const struct signature *sig);
+bool header_matches(const struct packet *p, const struct signature *sig, int direction); /* addresses, ports, protocol: what a group knows */
+bool flow_state_matches(const struct packet *p, const struct signature *sig);
 bool tests_hold(struct detect_scratch *s, const struct signature *sig);
-bool payload_holds(struct detect_scratch *s, const struct signature *sig);
 void match_take(struct detect_scratch *s, const struct signature *sig, const struct app_tx *tx, unsigned flags);
 
+/* inspect_payload.c */
+bool payload_holds(struct detect_scratch *s, const struct signature *sig);
+bool payload_inspection_holds(struct detect_scratch *s, const struct signature *sig, const struct inspection *i);
+/* Searches payload and stream: candidates. */
+void payload_find(struct detect_scratch *s, bool flush);
+/* A candidate was looked at: if it waits for more of the stream, the flow notes it. */
+void payload_judged(struct detect_scratch *s, const struct signature *sig, bool matched);
+
 /* inspect_tx.c */
+size_t detect_tx_size(void);
 void inspect_transactions(struct detect_scratch *s, bool flush);
 /* Nothing of this direction is new any more. */
 void inspect_transactions_done(struct app_flow *a, int direction);

@@ -1,66 +1,107 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Transactions: each has a state by direction: which buffers were searched how far, and the candidates with a bit for each
- * inspection that already holds. A candidate stays until all hold, or one can hold no more.
+ * inspection that already holds. A candidate stays until all hold, or one can hold no more. Signatures without a pattern are
+ * candidates always, but are noted only once there is something to remember of them.
  */
 #include "detect/engine.h"
 
 #include <stdlib.h>
 
-enum { MAX_SOURCES = 64 };
+enum { CANDIDATES_INSIDE = 8, CANDIDATES_MAX = 4096 };
+enum candidate_state { CANDIDATE_HEADER_FITS = 1, CANDIDATE_DEAD = 2 /* matched, or cannot match any more */ };
 
 struct candidate {
 	uint32_t number;
-	uint32_t held; /* bit n: inspection n holds */
-	bool dead;     /* matched, or cannot match any more */
+	uint32_t held;  /* bit n: inspection n holds */
+	uint8_t state;
 };
 
 struct detect_tx {
-	struct candidate *candidate;
+	struct inspect *owner;
+	uint32_t generation;    /* of the engine that the numbers are of */
 	uint32_t n, room;
-	bool begun;
-	uint64_t scanned[MAX_SOURCES]; /* by source: end of what was searched; UINT64_MAX: done */
+	struct candidate *candidate; /* `inside`, until they are more */
+	uint64_t done;          /* bit n: source n needs no more search */
+	uint64_t scanned[APP_GROWING_MAX]; /* end of what was searched */
+	struct candidate inside[CANDIDATES_INSIDE];
 };
+
+size_t detect_tx_size(void)
+{
+	return sizeof(struct detect_tx);
+}
+
+static void forget_candidates(struct detect_tx *t)
+{
+	if (t->candidate != t->inside)
+		free(t->candidate);
+	t->candidate = t->inside;
+	t->room = CANDIDATES_INSIDE;
+	t->n = 0;
+}
 
 void detect_tx_release(void *context, struct app_tx *tx)
 {
 	(void)context;
 	for (int d = 0; d < 2; d++) {
 		struct detect_tx *t = tx->detect[d];
-		if (t)
-			free(t->candidate);
-		free(t);
 		tx->detect[d] = NULL;
+		if (!t)
+			continue;
+		forget_candidates(t);
+		slab_give(&t->owner->tx_slab, t);
 	}
 }
 
-static struct detect_tx *state_of(struct app_tx *tx, int direction)
+static struct detect_tx *state_of(struct detect_scratch *s, struct app_tx *tx, int direction)
 {
-	if (!tx->detect[direction])
-		tx->detect[direction] = calloc(1, sizeof(struct detect_tx));
-	return tx->detect[direction];
+	struct detect_tx *t = tx->detect[direction];
+	if (!t) {
+		t = slab_take(&inspect_of(s)->tx_slab);
+		if (!t)
+			return NULL;
+		t->owner = inspect_of(s);
+		t->candidate = t->inside;
+		tx->detect[direction] = t;
+	}
+	if (t->generation != s->engine->generation) {
+		t->generation = s->engine->generation;
+		t->done = 0;
+		memset(t->scanned, 0, sizeof t->scanned);
+		forget_candidates(t);
+	}
+	return t;
 }
 
-/* Candidates stay sorted by number, so that they are checked in order whenever they came. */
-static void candidate_add(struct detect_tx *t, uint32_t number)
+static bool make_room(struct detect_tx *t)
 {
-	uint32_t at = t->n;
-	while (at > 0 && t->candidate[at - 1].number > number)
+	if (t->n < t->room)
+		return true;
+	if (t->room >= CANDIDATES_MAX)
+		return false;
+	uint32_t room = t->room * 2;
+	struct candidate *more = realloc(t->candidate == t->inside ? NULL : t->candidate, room * sizeof *more);
+	if (!more)
+		return false;
+	if (t->candidate == t->inside)
+		memcpy(more, t->inside, sizeof t->inside);
+	t->candidate = more;
+	t->room = room;
+	return true;
+}
+
+/* Puts it at its place in the order of numbers, at or before `at`. */
+static bool candidate_insert(struct detect_tx *t, uint32_t at, struct candidate c)
+{
+	while (at > 0 && t->candidate[at - 1].number > c.number)
 		at--;
-	if (at > 0 && t->candidate[at - 1].number == number)
-		return;
-	if (t->n == t->room) {
-		uint32_t room = t->room ? t->room * 2 : 16;
-		struct candidate *more = realloc(t->candidate, room * sizeof *more);
-		if (!more)
-			return;
-		t->candidate = more;
-		t->room = room;
-	}
-	for (uint32_t i = t->n; i > at; i--)
-		t->candidate[i] = t->candidate[i - 1];
-	t->candidate[at] = (struct candidate){.number = number};
+	if ((at > 0 && t->candidate[at - 1].number == c.number) || !make_room(t))
+		return false;
+	memmove(&t->candidate[at + 1], &t->candidate[at], (t->n - at) * sizeof c);
+	t->candidate[at] = c;
 	t->n++;
+	return true;
 }
 
 struct walk { /* one transaction in one direction */
@@ -82,44 +123,50 @@ static bool view_of(struct walk *w, const struct app_keyword *k, unsigned index,
 	return !transforms || transform_run(w->s, transforms, v->data, &v->data);
 }
 
-/* Searches what a source's buffer has new. A growing one is searched again from the longest pattern less one before it. */
-static void search(struct walk *w, const struct app_source *src, uint64_t *scanned)
+/* Searches what a source's buffer has new. A growing one is searched again from the longest pattern less one before it. False: there may be more. */
+static bool search(struct walk *w, const struct app_source *src)
 {
 	const struct app_keyword *k = src->keyword;
+	const struct prefilter *p = src->prefilter;
 	struct inspect *in = inspect_of(w->s);
 	struct app_view v;
-	if (*scanned == UINT64_MAX || w->tx->state[w->direction] < k->state[w->direction])
-		return;
-	for (unsigned i = 0; view_of(w, k, i, src->prefilter->transforms, &v); i++) {
-		struct bytes data = v.data;
-		if (k->grows && !src->prefilter->transforms && *scanned > v.offset) {
-			uint64_t back = src->prefilter->longest ? src->prefilter->longest - 1 : 0;
-			uint64_t from = *scanned > back ? *scanned - back : 0;
-			data = bytes_from(data, from > v.offset ? (size_t)(from - v.offset) : 0);
-		}
-		prefilter_scan(src->prefilter, in, data);
-		if (k->kind != APP_MULTI_BUFFER) {
-			*scanned = k->grows && !(v.end && w->over) ? v.offset + v.data.len : UINT64_MAX;
-			return;
-		}
+	if (k->kind == APP_MULTI_BUFFER) {
+		for (unsigned i = 0; view_of(w, k, i, p->transforms, &v); i++)
+			prefilter_scan(p, in, v.data, 0, 0);
+		return w->over || w->tx->state[w->direction] > k->state[w->direction];
 	}
-	if (k->kind == APP_MULTI_BUFFER && (w->over || w->tx->state[w->direction] > k->state[w->direction]))
-		*scanned = UINT64_MAX;
+	if (!view_of(w, k, 0, p->transforms, &v))
+		return !k->grows && (w->over || w->tx->state[w->direction] > k->state[w->direction]);
+	if (!k->grows) {
+		prefilter_scan(p, in, v.data, 0, 0);
+		return true;
+	}
+	uint64_t *scanned = &w->state->scanned[src->growing], back = p->longest ? p->longest - 1 : 0, end = v.offset + v.data.len;
+	uint64_t from = *scanned > back && !p->transforms ? *scanned - back : 0;
+	size_t skip = from > v.offset ? (size_t)(from - v.offset) : 0;
+	if (end > *scanned || p->transforms)
+		prefilter_scan(p, in, bytes_from(v.data, skip), p->transforms ? 0 : v.offset + skip, 0);
+	*scanned = end;
+	return v.end && w->over;
 }
 
+/* Sources stand in the order of states: those whose buffer is not reached end the walk. */
 static void find_candidates(struct walk *w)
 {
 	struct inspect *in = inspect_of(w->s);
+	const struct app_point *point = w->point;
+	int d = w->direction;
 	inspect_begin(in);
-	for (size_t i = 0; i < w->point->n_sources && i < MAX_SOURCES; i++)
-		search(w, &w->point->source[i], &w->state->scanned[i]);
-	inspect_sort(in);
+	for (unsigned i = 0; i < point->n_sources; i++) {
+		if (w->state->done >> i & 1)
+			continue;
+		if (!w->over && w->tx->state[d] < point->source[i].keyword->state[d])
+			break;
+		if (search(w, &point->source[i]))
+			w->state->done |= UINT64_C(1) << i;
+	}
 	for (size_t i = 0; i < in->n_candidates; i++)
-		candidate_add(w->state, in->candidate[i]);
-	if (!w->state->begun)
-		for (size_t i = 0; i < w->point->plain.n; i++)
-			candidate_add(w->state, w->point->plain.number[i]);
-	w->state->begun = true;
+		candidate_insert(w->state, w->state->n, (struct candidate){.number = in->candidate[i]});
 }
 
 enum holds { HOLDS, HOLDS_NOT_YET, HOLDS_NEVER };
@@ -162,10 +209,12 @@ static enum holds run_tests(struct walk *w, const struct inspection *i)
 	return HOLDS;
 }
 
-static enum holds run_inspection(struct walk *w, const struct inspection *i)
+static enum holds run_inspection(struct walk *w, const struct signature *sig, const struct inspection *i)
 {
 	if (i->buffer == BUFFER_NONE)
 		return run_tests(w, i);
+	if (i->buffer < BUFFER_APP) /* in the payload that is seen now; later ones may have it */
+		return payload_inspection_holds(w->s, sig, i) ? HOLDS : HOLDS_NOT_YET;
 	const struct app_keyword *k = w->rows[i->buffer - BUFFER_APP];
 	if (!k || !(k->directions >> w->direction & 1))
 		return HOLDS_NEVER;
@@ -175,19 +224,16 @@ static enum holds run_inspection(struct walk *w, const struct inspection *i)
 	return h == HOLDS && i->tests ? run_tests(w, i) : h;
 }
 
-static unsigned direction_bits(const struct signature *sig)
-{
-	return sig->flags & SIG_TO_EITHER ? 3 : 0;
-}
-
-/* The inspections of the other direction of a => rule hold if they did when that direction was looked at. */
-static bool other_side_holds(const struct walk *w, const struct signature *sig, uint32_t *held)
+/* A => rule's inspections of the other direction hold if they did when that direction was looked at. */
+static uint32_t held_by_other_side(const struct walk *w, const struct signature *sig)
 {
 	const struct detect_tx *t = w->tx->detect[!w->direction];
-	for (uint32_t i = 0; t && i < t->n; i++)
+	if (!t || t->generation != w->state->generation)
+		return 0;
+	for (uint32_t i = 0; i < t->n; i++)
 		if (t->candidate[i].number == sig->number)
-			*held |= t->candidate[i].held;
-	return true;
+			return t->candidate[i].held;
+	return 0;
 }
 
 static bool hook_reached(const struct walk *w, const struct signature *sig)
@@ -197,56 +243,87 @@ static bool hook_reached(const struct walk *w, const struct signature *sig)
 	return w->direction == sig->hook_direction && (w->tx->state[w->direction] >= sig->hook_state || w->over);
 }
 
-static void check_candidate(struct walk *w, struct candidate *c)
+/* Holds what is still open; notes it in `c`. */
+static bool inspections_hold(struct walk *w, const struct signature *sig, struct candidate *c)
+{
+	bool either = sig->flags & SIG_TO_EITHER, all = true;
+	uint32_t held = c->held | (either ? held_by_other_side(w, sig) : 0);
+	unsigned n = 0;
+	for (const struct inspection *i = sig->inspections; i; i = i->next, n++) {
+		uint32_t bit = n < 32 ? UINT32_C(1) << n : 0;
+		if (held & bit)
+			continue;
+		if (!(i->direction >> w->direction & 1)) {
+			all = all && !either; /* the other direction's, still open */
+			continue;
+		}
+		enum holds h = run_inspection(w, sig, i);
+		if (h != HOLDS) {
+			if (h == HOLDS_NEVER)
+				c->state |= CANDIDATE_DEAD;
+			return false;
+		}
+		c->held |= bit;
+	}
+	return all;
+}
+
+/* The header, the flow's state and tests of the packet count when the rule is first looked at. False: nothing to remember. */
+static bool check_candidate(struct walk *w, struct candidate *c)
 {
 	struct detect_scratch *s = w->s;
 	const struct signature *sig = s->engine->sig[c->number];
-	bool all = true;
-	unsigned n = 0;
 	s->sig = sig;
 	if (!hook_reached(w, sig))
-		return;
-	if (!header_matches(s, sig))
-		return;
+		return true;
 	program_captures_drop(s);
-	uint32_t held = c->held;
-	if (direction_bits(sig))
-		other_side_holds(w, sig, &held);
-	for (const struct inspection *i = sig->inspections; i && n < 32; i = i->next, n++) {
-		if ((i->buffer != BUFFER_NONE && i->buffer < BUFFER_APP) || held >> n & 1)
-			continue;
-		if (!(i->direction >> w->direction & 1)) {
-			all = all && !direction_bits(sig); /* the other direction's, still open */
-			continue;
-		}
-		enum holds h = run_inspection(w, i);
-		if (h == HOLDS) {
-			held |= 1u << n;
-			c->held |= 1u << n;
-			continue;
-		}
-		c->dead = h == HOLDS_NEVER;
-		return;
+	if (!(c->state & CANDIDATE_HEADER_FITS)) {
+		if (!flow_state_matches(s->packet, sig) || !tests_hold(s, sig))
+			return false;
 	}
-	if (!all || !tests_hold(s, sig) || !payload_holds(s, sig)) {
-		if (all && w->over)
-			c->dead = true;
-		return;
+	inspect_of(s)->matched_stream = false;
+	if (!inspections_hold(w, sig, c)) {
+		if (c->held)
+			c->state |= CANDIDATE_HEADER_FITS;
+		return true;
 	}
-	c->dead = true;
+	c->state |= CANDIDATE_DEAD;
 	match_take(s, sig, w->tx, ALERT_STATE | ALERT_TX);
+	return true;
+}
+
+/* The transaction's candidates and the signatures without a pattern, both sorted, as one list. */
+static void check_all(struct walk *w)
+{
+	struct detect_tx *t = w->state;
+	const struct number_list *plain = &w->point->plain;
+	const uint64_t *member = inspect_of(w->s)->group->rules->member;
+	uint32_t i = 0;
+	size_t k = 0;
+	while (i < t->n || k < plain->n) {
+		if (k == plain->n || (i < t->n && t->candidate[i].number <= plain->number[k])) {
+			k += k < plain->n && t->candidate[i].number == plain->number[k];
+			if (!(t->candidate[i].state & CANDIDATE_DEAD))
+				check_candidate(w, &t->candidate[i]);
+			i++;
+			continue;
+		}
+		struct candidate c = {.number = plain->number[k++]};
+		if (!bits_test(member, c.number) || !check_candidate(w, &c))
+			continue;
+		if ((c.held || c.state) && candidate_insert(t, i, c))
+			i++;
+	}
 }
 
 static void inspect_one(struct walk *w)
 {
-	w->state = state_of(w->tx, w->direction);
+	w->state = state_of(w->s, w->tx, w->direction);
 	if (!w->state)
 		return;
 	w->s->tx = w->tx;
 	find_candidates(w);
-	for (uint32_t i = 0; i < w->state->n; i++)
-		if (!w->state->candidate[i].dead)
-			check_candidate(w, &w->state->candidate[i]);
+	check_all(w);
 	w->s->tx = NULL;
 }
 
@@ -255,12 +332,12 @@ void inspect_transactions(struct detect_scratch *s, bool flush)
 	struct app_flow *a = s->flow->app;
 	size_t row = app_protocol_index(a->proto);
 	const struct app_point *point = &s->engine->app[row][s->direction];
-	if (!point->any || a->proto->recognise_only)
+	int d = s->direction;
+	if (!point->any || a->no_inspect)
 		return;
-	struct walk w = {.s = s, .a = a, .point = point, .rows = s->engine->rows[row], .direction = s->direction};
+	struct walk w = {.s = s, .a = a, .point = point, .rows = s->engine->rows[row], .direction = d};
 	for (struct app_tx *tx = a->first, *next; tx; tx = next) {
 		next = tx->next;
-		int d = s->direction;
 		if (tx->inspected[d] || tx->skip_inspect[d] || (!tx->updated[d] && !flush))
 			continue;
 		w.tx = tx;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Multi-pattern search by the Hyperscan API. Patterns are literals; each distinct one (bytes and case) is in a database
- * once and leads to the signatures that chose it.
+ * Multi-pattern search by the Hyperscan API: what is compiled together. Patterns are literals; each distinct one (bytes and
+ * case) is in a database once and leads to the signatures that chose it.
+ *
+ * Compiling some 250 to 1,500 patterns takes far more memory than fewer or more of them. So the middling sets of small buffers go
+ * into one database, which serves them all, or into several small ones.
  */
 #include "detect/engine.h"
 
@@ -10,10 +13,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { FEW_PATTERNS = 250, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
+
 struct pattern {
 	struct bytes bytes;
 	bool nocase;
-	uint32_t sig;
+	struct prefilter_entry entry;
 };
 
 struct pattern_list {
@@ -21,30 +26,47 @@ struct pattern_list {
 	size_t n, room;
 };
 
-struct prefilter *prefilter_get(struct engine *e, const struct prefilter *like)
+struct prefilter *prefilter_new(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction)
 {
-	for (struct prefilter *p = e->prefilters; p; p = p->next)
-		if (p->buffer == like->buffer && p->transforms == like->transforms && p->direction == like->direction && p->stream == like->stream &&
-		    p->udp == like->udp && p->sport == like->sport && p->dport == like->dport)
-			return p;
 	struct prefilter *p = xcalloc(1, sizeof *p);
-	*p = *like;
-	p->next = e->prefilters;
+	*p = (struct prefilter){.buffer = buffer, .transforms = transforms, .direction = (uint8_t)direction, .next = e->prefilters};
 	p->building = xcalloc(1, sizeof *p->building);
 	e->prefilters = p;
 	return p;
+}
+
+struct prefilter *prefilter_get(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction)
+{
+	for (struct prefilter *p = e->prefilters; p; p = p->next)
+		if (p->buffer == buffer && p->transforms == transforms && p->direction == direction)
+			return p;
+	return prefilter_new(e, buffer, transforms, direction);
+}
+
+/* Vectorscan misses one-byte patterns in databases; a condition that a content is missing cannot be found by looking for it. */
+bool prefilter_possible(const struct signature *s)
+{
+#ifdef __x86_64__
+	const size_t least = 1;
+#else
+	const size_t least = 2;
+#endif
+	return s->fast.content.len >= least && !s->fast.negated;
 }
 
 void prefilter_add(struct prefilter *p, const struct signature *s)
 {
 	struct pattern_list *l = p->building;
 	if (l->n == l->room) {
-		l->room = l->room ? l->room * 2 : 64;
+		l->room = l->room ? l->room * 2 : 16;
 		l->item = xrealloc(l->item, l->room * sizeof *l->item);
 	}
-	l->item[l->n++] = (struct pattern){s->fast.content, s->fast.nocase, s->number};
-	if (s->fast.content.len > p->longest)
-		p->longest = (uint32_t)s->fast.content.len;
+	struct bytes b = bytes_slice(s->fast.content, 0, PATTERN_MAX);
+	size_t cut = s->fast.content.len - b.len;
+	uint32_t latest = s->fast.depth > cut && !s->fast.transforms ? (uint32_t)(s->fast.depth - cut) : 0;
+	l->item[l->n++] = (struct pattern){b, s->fast.nocase, {s->number, latest}};
+	if (b.len > p->longest)
+		p->longest = (uint32_t)b.len;
 }
 
 static int by_pattern(const void *a, const void *b)
@@ -64,74 +86,221 @@ static int by_pattern_and_number(const void *a, const void *b)
 {
 	const struct pattern *x = a, *y = b;
 	int order = by_pattern(a, b);
-	return order ? order : x->sig < y->sig ? -1 : x->sig > y->sig;
+	return order ? order : x->entry.number < y->entry.number ? -1 : x->entry.number > y->entry.number;
 }
 
-/* Groups signatures by pattern: `first` and `sigs`. Fills what Hyperscan wants. */
-static void index_patterns(struct prefilter *p, const char **text, size_t *len, unsigned *flags, unsigned *ids)
+static void sort_patterns(struct prefilter *p)
 {
 	struct pattern_list *l = p->building;
-	qsort(l->item, l->n, sizeof *l->item, by_pattern_and_number);
-	p->first = xcalloc(l->n + 1, sizeof *p->first);
-	p->sigs = xcalloc(l->n, sizeof *p->sigs);
+	bool bounded = true;
+	if (l->n)
+		qsort(l->item, l->n, sizeof *l->item, by_pattern_and_number);
 	for (size_t i = 0; i < l->n; i++) {
-		if (i == 0 || by_pattern(&l->item[i - 1], &l->item[i])) {
-			uint32_t k = p->n_patterns++;
-			p->first[k] = (uint32_t)i;
-			text[k] = (const char *)l->item[i].bytes.data;
-			len[k] = l->item[i].bytes.len;
-			flags[k] = HS_FLAG_SINGLEMATCH | (l->item[i].nocase ? HS_FLAG_CASELESS : 0);
-			ids[k] = k;
-		}
-		p->sigs[i] = l->item[i].sig;
+		uint32_t latest = l->item[i].entry.latest;
+		p->n_patterns += i == 0 || by_pattern(&l->item[i - 1], &l->item[i]) != 0;
+		bounded = bounded && latest;
+		p->limit = latest > p->limit ? latest : p->limit;
 	}
-	p->first[p->n_patterns] = (uint32_t)l->n;
+	if (!bounded)
+		p->limit = 0;
 }
 
-static int compile_one(struct engine *e, struct prefilter *p, struct error *error)
+/* The entries of a prefilter for the patterns of a database, both sorted. */
+static void make_part(struct prefilter *p, const struct database *d, const struct pattern *patterns)
 {
-	size_t n = p->building->n;
-	const char **text = xcalloc(n, sizeof *text);
-	size_t *len = xcalloc(n, sizeof *len);
-	unsigned *flags = xcalloc(n, sizeof *flags), *ids = xcalloc(n, sizeof *ids);
-	int rc = 0;
-	index_patterns(p, text, len, flags, ids);
-	struct cache_key key = {text, len, flags, p->n_patterns};
-	const char *folder = e->settings.cache && p->n_patterns >= 32 ? e->settings.cache_path : NULL;
-	p->database = folder ? cache_load(folder, &key) : NULL;
-	if (p->database) {
-		e->counts.databases_from_cache++;
-	} else {
-		hs_compile_error_t *why;
-		if (hs_compile_lit_multi(text, flags, ids, len, p->n_patterns, HS_MODE_BLOCK, NULL, &p->database, &why) != HS_SUCCESS) {
-			rc = error_set(error, ENOTSUP, "patterns cannot be compiled: %s", why->message);
-			hs_free_compile_error(why);
-		} else if (folder) {
-			cache_store(folder, &key, p->database);
-		}
+	const struct pattern_list *l = p->building;
+	struct prefilter_part part = {.database = d, .first = xcalloc((size_t)d->n + 1, sizeof *part.first)};
+	uint32_t n = 0;
+	size_t i = 0;
+	part.entry = xcalloc(l->n + 1, sizeof *part.entry);
+	for (uint32_t k = 0; k < d->n; k++) {
+		part.first[k] = n;
+		while (i < l->n && by_pattern(&l->item[i], &patterns[k]) < 0)
+			i++;
+		for (; i < l->n && by_pattern(&l->item[i], &patterns[k]) == 0; i++)
+			part.entry[n++] = l->item[i].entry;
 	}
-	size_t bytes = 0;
-	if (rc == 0 && hs_database_size(p->database, &bytes) == HS_SUCCESS)
-		e->counts.database_bytes += bytes;
-	e->counts.databases++;
-	free(text);
-	free(len);
-	free(flags);
-	free(ids);
-	free(p->building->item);
-	free(p->building);
-	p->building = NULL;
+	part.first[d->n] = n;
+	if (n == 0) {
+		free(part.first);
+		free(part.entry);
+		return;
+	}
+	p->part = xrealloc(p->part, (p->n_parts + 1) * sizeof *p->part);
+	p->part[p->n_parts++] = part;
+}
+
+static struct database *database_new(const struct pattern *patterns, size_t n)
+{
+	struct database *d = xcalloc(1, sizeof *d);
+	d->text = xcalloc(n, sizeof *d->text);
+	d->len = xcalloc(n, sizeof *d->len);
+	d->flags = xcalloc(n, sizeof *d->flags);
+	d->n = (uint32_t)n;
+	for (size_t i = 0; i < n; i++) {
+		d->text[i] = (const char *)patterns[i].bytes.data;
+		d->len[i] = patterns[i].bytes.len;
+		d->flags[i] = HS_FLAG_SINGLEMATCH | (patterns[i].nocase ? HS_FLAG_CASELESS : 0);
+	}
+	cache_digest(&(struct cache_key){d->text, d->len, d->flags, d->n}, d->digest);
+	return d;
+}
+
+static void database_forget_text(struct database *d)
+{
+	free(d->text);
+	free(d->len);
+	free(d->flags);
+	d->text = NULL;
+	d->len = NULL;
+	d->flags = NULL;
+}
+
+/* A database for the patterns, or the one that has the same already. */
+static const struct database *database_of(struct engine *e, const struct pattern *patterns, size_t n)
+{
+	struct database *d = database_new(patterns, n);
+	for (struct database *known = e->databases; known; known = known->next)
+		if (memcmp(known->digest, d->digest, sizeof d->digest) == 0) {
+			database_forget_text(d);
+			free(d);
+			return known;
+		}
+	d->next = e->databases;
+	e->databases = d;
+	return d;
+}
+
+/* The patterns of several prefilters, sorted, each once. */
+static struct pattern *gather(struct prefilter *const *set, size_t n_set, size_t *distinct)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < n_set; i++)
+		n += set[i]->building->n;
+	struct pattern *all = xcalloc(n + 1, sizeof *all);
+	n = 0;
+	for (size_t i = 0; i < n_set; i++) {
+		memcpy(all + n, set[i]->building->item, set[i]->building->n * sizeof *all);
+		n += set[i]->building->n;
+	}
+	qsort(all, n, sizeof *all, by_pattern);
+	*distinct = 0;
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || by_pattern(&all[*distinct - 1], &all[i]) != 0)
+			all[(*distinct)++] = all[i];
+	return all;
+}
+
+/* Prefilters that share databases. */
+static void make_databases(struct engine *e, struct prefilter *const *set, size_t n_set, bool may_split)
+{
+	size_t n;
+	struct pattern *all = gather(set, n_set, &n);
+	size_t pieces = may_split && n > FEW_PATTERNS && n < MANY_PATTERNS ? (n + FEW_PATTERNS - 1) / FEW_PATTERNS : 1;
+	size_t step = (n + pieces - 1) / pieces;
+	for (size_t at = 0; at < n; at += step) {
+		const struct database *d = database_of(e, all + at, n - at < step ? n - at : step);
+		for (size_t i = 0; i < n_set; i++)
+			make_part(set[i], d, all + at);
+	}
+	free(all);
+}
+
+/* Payloads and bodies are long: what is looked for in them is not mixed with other things. */
+static bool is_long(const struct prefilter *p)
+{
+	if (p->buffer < BUFFER_APP)
+		return true;
+	return strncmp(app_buffer_name(p->buffer - BUFFER_APP), "file", 4) == 0;
+}
+
+static void plan(struct engine *e)
+{
+	size_t n = 0, pooled = 0;
+	for (struct prefilter *p = e->prefilters; p; p = p->next, n++)
+		sort_patterns(p);
+	struct prefilter **pool = xcalloc(n + 1, sizeof *pool);
+	for (struct prefilter *p = e->prefilters; p; p = p->next) {
+		bool middling = p->n_patterns > FEW_PATTERNS && p->n_patterns < MANY_PATTERNS;
+		if (middling && !is_long(p))
+			pool[pooled++] = p;
+		else if (p->n_patterns)
+			make_databases(e, &p, 1, false);
+	}
+	if (pooled)
+		make_databases(e, pool, pooled, true);
+	free(pool);
+	for (struct prefilter *p = e->prefilters; p; p = p->next) {
+		free(p->building->item);
+		free(p->building);
+		p->building = NULL;
+	}
+}
+
+/* As expressions, for libraries that refuse literals with NUL bytes. */
+static hs_error_t compile_expressions(struct database *d, const unsigned *ids, hs_compile_error_t **why)
+{
+	struct buffer text = {0};
+	const char **expressions = xcalloc(d->n, sizeof *expressions);
+	size_t *at = xcalloc(d->n, sizeof *at);
+	for (uint32_t i = 0; i < d->n; i++) {
+		at[i] = text.len;
+		for (size_t k = 0; k < d->len[i]; k++)
+			buffer_printf(&text, "\\x%02x", (uint8_t)d->text[i][k]);
+		buffer_add_byte(&text, 0);
+	}
+	for (uint32_t i = 0; i < d->n; i++)
+		expressions[i] = (const char *)text.data + at[i];
+	hs_error_t rc = hs_compile_multi(expressions, d->flags, ids, d->n, HS_MODE_BLOCK, NULL, &d->hs, why);
+	free(expressions);
+	free(at);
+	buffer_free(&text);
 	return rc;
+}
+
+static int compile_one(struct engine *e, struct database *d, struct error *error)
+{
+	const char *folder = e->settings.cache && d->n >= CACHE_LEAST ? e->settings.cache_path : NULL;
+	d->hs = folder ? cache_load(folder, d->digest) : NULL;
+	d->from_cache = d->hs;
+	if (d->hs)
+		return 0;
+	unsigned *ids = xcalloc(d->n, sizeof *ids);
+	hs_compile_error_t *why = NULL;
+	for (uint32_t i = 0; i < d->n; i++)
+		ids[i] = i;
+	hs_error_t rc = hs_compile_lit_multi(d->text, d->flags, ids, d->len, d->n, HS_MODE_BLOCK, NULL, &d->hs, &why);
+	if (rc == HS_COMPILER_ERROR) {
+		hs_free_compile_error(why);
+		why = NULL;
+		rc = compile_expressions(d, ids, &why);
+	}
+	free(ids);
+	if (rc != HS_SUCCESS) {
+		error_set(error, ENOTSUP, "patterns cannot be compiled: %s", why ? why->message : "the library failed");
+		hs_free_compile_error(why);
+		return -ENOTSUP;
+	}
+	if (folder)
+		cache_store(folder, d->digest, d->hs);
+	return 0;
 }
 
 int prefilters_compile(struct engine *e, struct error *error)
 {
-	for (struct prefilter *p = e->prefilters; p; p = p->next) {
-		int rc = compile_one(e, p, error);
+	plan(e);
+	for (struct database *d = e->databases; d; d = d->next) {
+		size_t bytes = 0;
+		int rc = compile_one(e, d, error);
+		database_forget_text(d);
 		if (rc)
 			return rc;
-		if (hs_alloc_scratch(p->database, &e->scratch) != HS_SUCCESS)
+		if (hs_alloc_scratch(d->hs, &e->scratch) != HS_SUCCESS)
 			return error_set(error, ENOMEM, "no memory for scanning");
+		if (hs_database_size(d->hs, &bytes) == HS_SUCCESS)
+			e->counts.database_bytes += bytes;
+		e->counts.databases++;
+		e->counts.databases_from_cache += d->from_cache;
 	}
 	return 0;
 }
@@ -140,70 +309,21 @@ void prefilters_free(struct engine *e)
 {
 	for (struct prefilter *p = e->prefilters, *next; p; p = next) {
 		next = p->next;
-		hs_free_database(p->database);
+		for (unsigned i = 0; i < p->n_parts; i++) {
+			free(p->part[i].first);
+			free(p->part[i].entry);
+		}
 		if (p->building)
 			free(p->building->item);
 		free(p->building);
-		free(p->first);
-		free(p->sigs);
+		free(p->part);
 		free(p);
 	}
+	for (struct database *d = e->databases, *next; d; d = next) {
+		next = d->next;
+		database_forget_text(d);
+		hs_free_database(d->hs);
+		free(d);
+	}
 	hs_free_scratch(e->scratch);
-}
-
-struct scan {
-	const struct prefilter *prefilter;
-	struct inspect *in;
-};
-
-static int on_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
-{
-	struct scan *c = context;
-	(void)from, (void)to, (void)flags;
-	for (uint32_t i = c->prefilter->first[id]; i < c->prefilter->first[id + 1]; i++)
-		inspect_add(c->in, c->prefilter->sigs[i]);
-	return 0;
-}
-
-void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data)
-{
-	struct scan c = {p, in};
-	if (data.len)
-		hs_scan(p->database, (const char *)data.data, (unsigned)data.len, 0, in->scratch, on_pattern, &c);
-}
-
-void inspect_begin(struct inspect *in)
-{
-	in->n_candidates = 0;
-	in->round++;
-}
-
-void inspect_add(struct inspect *in, uint32_t number)
-{
-	if (in->seen[number] == in->round || in->n_candidates == in->room)
-		return;
-	in->seen[number] = in->round;
-	in->candidate[in->n_candidates++] = number;
-}
-
-/* Few as a rule: insertion; many: qsort. */
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-void inspect_sort(struct inspect *in)
-{
-	if (in->n_candidates > 24) {
-		qsort(in->candidate, in->n_candidates, sizeof *in->candidate, by_value);
-		return;
-	}
-	for (size_t i = 1; i < in->n_candidates; i++) {
-		uint32_t v = in->candidate[i];
-		size_t k = i;
-		for (; k > 0 && in->candidate[k - 1] > v; k--)
-			in->candidate[k] = in->candidate[k - 1];
-		in->candidate[k] = v;
-	}
 }

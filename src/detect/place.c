@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Where each signature is looked at: points, lists, prefilters; and what of its header groups are made of. */
+#include "detect/engine.h"
+
+#include <stdlib.h>
+
+enum { HEAD_MAX = 1024, BRIEF = 4, WIDE_PORTS = 4096 };
+
+bool signature_toward(const struct signature *s, int direction)
+{
+	if (s->flags & SIG_TO_EITHER || !(s->flags & (SIG_TO_SERVER | SIG_TO_CLIENT)))
+		return true;
+	return s->flags & (direction ? SIG_TO_CLIENT : SIG_TO_SERVER);
+}
+
+bool signature_covers(const struct signature *s, unsigned proto)
+{
+	return s->any_proto || s->proto_bits[proto / 8] >> (proto % 8) & 1;
+}
+
+static bool covers_kind(const struct signature *s, enum payload_kind kind)
+{
+	if (kind != PAYLOAD_OTHER)
+		return signature_covers(s, kind == PAYLOAD_UDP ? PROTO_UDP : PROTO_TCP);
+	for (unsigned proto = 0; proto < 256; proto++)
+		if (proto != PROTO_TCP && proto != PROTO_UDP && signature_covers(s, proto))
+			return true;
+	return false;
+}
+
+/* Headers */
+
+static void add_column(struct engine *e, unsigned proto)
+{
+	uint64_t *bits = xcalloc(e->n_words + 1, sizeof *bits);
+	for (uint32_t i = 0; i < e->n_sigs; i++)
+		if (signature_covers(e->sig[i], proto))
+			bits_set(bits, i);
+	for (unsigned c = 0; c < e->n_columns; c++)
+		if (memcmp(e->covers[c], bits, e->n_words * sizeof *bits) == 0) {
+			e->column[proto] = (uint8_t)c;
+			free(bits);
+			return;
+		}
+	if (e->n_columns == COLUMNS_MAX) { /* so many kinds of rules do not exist; the last column takes what is left */
+		for (size_t i = 0; i < e->n_words; i++)
+			e->covers[COLUMNS_MAX - 1][i] |= bits[i];
+		e->column[proto] = COLUMNS_MAX - 1;
+		free(bits);
+		return;
+	}
+	e->column[proto] = (uint8_t)e->n_columns;
+	e->covers[e->n_columns++] = bits;
+}
+
+static void place_headers(struct engine *e)
+{
+	for (int i = 0; i < 2; i++) {
+		e->toward[i] = xcalloc(e->n_words + 1, sizeof(uint64_t));
+		e->version[i] = xcalloc(e->n_words + 1, sizeof(uint64_t));
+	}
+	e->turned = xcalloc(e->n_words + 1, sizeof(uint64_t));
+	e->addresses = classifier_new(e->n_sigs);
+	e->ports = classifier_new(e->n_sigs);
+	for (uint32_t i = 0; i < e->n_sigs; i++) {
+		const struct signature *s = e->sig[i];
+		if (s->is_arp)
+			continue;
+		for (int d = 0; d < 2; d++) {
+			if (signature_toward(s, d))
+				bits_set(e->toward[d], i);
+			if (!s->ip_version || s->ip_version == (d ? 6 : 4))
+				bits_set(e->version[d], i);
+		}
+		if (s->flags & SIG_BIDIRECTIONAL)
+			bits_set(e->turned, i);
+		classifier_add_addresses(e->addresses, s->flags & SIG_SRC_ANY ? NULL : s->src, 0, i);
+		classifier_add_addresses(e->addresses, s->flags & SIG_DST_ANY ? NULL : s->dst, 1, i);
+		classifier_add_ports(e->ports, s->flags & SIG_SPORT_ANY ? NULL : s->sport, 0, i);
+		classifier_add_ports(e->ports, s->flags & SIG_DPORT_ANY ? NULL : s->dport, 1, i);
+	}
+	classifier_finish(e->addresses);
+	classifier_finish(e->ports);
+	static const uint8_t first[] = {PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP};
+	for (unsigned i = 0; i < sizeof first; i++)
+		add_column(e, first[i]);
+	for (unsigned proto = 0; proto < 256; proto++)
+		if (!memchr(first, (int)proto, sizeof first))
+			add_column(e, proto);
+}
+
+/* Transactions */
+
+/* For which protocols, by row, a signature of transactions is: those bound, or any that has its buffers. */
+static bool is_for(const struct signature *s, const struct app_proto *p)
+{
+	if (p->recognise_only)
+		return false;
+	for (unsigned i = 0; i < s->n_app; i++)
+		if (s->app[i] == p)
+			return true;
+	if (s->n_app)
+		return false;
+	for (const struct inspection *in = s->inspections; in; in = in->next) {
+		const char *name = in->buffer >= BUFFER_APP ? app_buffer_name(in->buffer - BUFFER_APP) : in->tests ? in->tests->app_keyword : NULL;
+		if (name && !app_keyword_find(p, name))
+			return false;
+	}
+	return true;
+}
+
+static bool add_source(struct app_point *point, const struct app_keyword *k, const struct prefilter *p, int direction)
+{
+	unsigned at = 0;
+	for (; at < point->n_sources; at++)
+		if (point->source[at].prefilter == p)
+			return true;
+	if (point->n_sources == APP_SOURCES_MAX || (k->grows && point->n_growing == APP_GROWING_MAX))
+		return false;
+	/* in the order in which they come to be */
+	for (; at > 0 && point->source[at - 1].keyword->state[direction] > k->state[direction]; at--)
+		point->source[at] = point->source[at - 1];
+	point->source[at] = (struct app_source){k, p, k->grows ? (uint8_t)point->n_growing++ : 0};
+	point->n_sources++;
+	return true;
+}
+
+/*
+ * A signature of transactions stands at each protocol and direction it concerns. Its pattern makes it a candidate only where the
+ * pattern's buffer is; in the other direction of a => rule, and for patterns on the payload, it is always one.
+ */
+static void place_tx(struct engine *e, const struct signature *s)
+{
+	bool known[2] = {false, false}; /* a second protocol with the same buffer shares the patterns */
+	for (size_t i = 0; i < e->n_app; i++) {
+		if (!is_for(s, app_protocols[i]))
+			continue;
+		for (int d = 0; d < 2; d++) {
+			struct app_point *point = &e->app[i][d];
+			if (!signature_toward(s, d))
+				continue;
+			const struct app_keyword *k = s->fast.buffer >= BUFFER_APP ? e->rows[i][s->fast.buffer - BUFFER_APP] : NULL;
+			bool fast = prefilter_possible(s) && k && k->directions >> d & 1 && !(s->flags & SIG_TO_EITHER);
+			struct prefilter *p = fast ? prefilter_get(e, s->fast.buffer, s->fast.transforms, d) : NULL;
+			point->any = true;
+			if (!p || !add_source(point, k, p, d)) {
+				number_list_add(&point->plain, s->number);
+				continue;
+			}
+			if (!known[d])
+				prefilter_add(p, s);
+			known[d] = true;
+		}
+	}
+}
+
+/* Payloads */
+
+static bool looks_at(const struct signature *s, enum payload_kind kind)
+{
+	if (kind == PAYLOAD_STREAM)
+		return s->type != SIG_PACKET && signature_covers(s, PROTO_TCP);
+	if (kind == PAYLOAD_TCP)
+		return s->type != SIG_STREAM && signature_covers(s, PROTO_TCP);
+	return covers_kind(s, kind);
+}
+
+static struct prefilter **part_of(struct payload_scan *scan, const struct signature *s)
+{
+	if (s->fast.depth && s->fast.depth <= HEAD_MAX)
+		return &scan->head;
+	return s->fast.content.len < BRIEF ? &scan->brief : &scan->any;
+}
+
+static void scan_add(struct engine *e, struct payload_scan *scan, const struct signature *s, int direction)
+{
+	struct prefilter **p = part_of(scan, s);
+	if (!*p)
+		*p = prefilter_new(e, BUFFER_PAYLOAD, NULL, direction);
+	prefilter_add(*p, s);
+}
+
+static bool is_wide(const struct port_set *ports, bool any)
+{
+	size_t n = 0;
+	for (size_t i = 0; !any && i < ports->n; i++)
+		n += (size_t)ports->in[i].last - ports->in[i].first + 1;
+	return any || n > WIDE_PORTS;
+}
+
+/* 1: it is for few destination ports, 0: for few source ports, -1: for many of both. */
+static int narrow_side(const struct signature *s)
+{
+	if (s->flags & SIG_BIDIRECTIONAL)
+		return -1;
+	if (!is_wide(s->dport, s->flags & SIG_DPORT_ANY))
+		return 1;
+	return is_wide(s->sport, s->flags & SIG_SPORT_ANY) ? -1 : 0;
+}
+
+static uint32_t port_classes(const struct engine *e)
+{
+	return e->ports->n_classes;
+}
+
+struct class_lists { /* by class of ports: which signatures */
+	struct number_list *list;
+	uint32_t n;
+};
+
+static void note_classes(struct engine *e, struct class_lists *l, const struct port_set *ports, uint32_t number)
+{
+	for (size_t i = 0; i < ports->n; i++)
+		for (uint32_t port = ports->in[i].first; port <= ports->in[i].last; port++) {
+			struct number_list *list = &l->list[classifier_port(e->ports, (uint16_t)port)];
+			if (!list->n || list->number[list->n - 1] != number)
+				number_list_add(list, number);
+		}
+}
+
+/* A class's own scan; classes with the same signatures share it. */
+static void make_by_port(struct engine *e, struct payload_point *point, int side, int direction, struct class_lists *l)
+{
+	point->by_port[side] = xcalloc(l->n, sizeof *point->by_port[side]);
+	for (uint32_t c = 0; c < l->n; c++) {
+		const struct number_list *list = &l->list[c];
+		uint32_t same = 0;
+		while (same < c && (l->list[same].n != list->n || (list->n && memcmp(l->list[same].number, list->number, list->n * sizeof *list->number) != 0)))
+			same++;
+		if (same < c) {
+			point->by_port[side][c] = point->by_port[side][same];
+			continue;
+		}
+		for (size_t i = 0; i < list->n; i++)
+			scan_add(e, &point->by_port[side][c], e->sig[list->number[i]], direction);
+	}
+	for (uint32_t c = 0; c < l->n; c++)
+		free(l->list[c].number);
+}
+
+static void scan_add_app(struct engine *e, struct payload_point *point, const struct signature *s, int direction)
+{
+	if (!point->by_app)
+		point->by_app = xcalloc(e->n_app, sizeof *point->by_app);
+	for (unsigned i = 0; i < s->n_app; i++)
+		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], s, direction);
+}
+
+static void place_payload(struct engine *e, const uint64_t *fast, enum payload_kind kind, int direction)
+{
+	struct payload_point *point = &e->payload[kind][direction];
+	struct class_lists narrow[2];
+	for (int side = 0; side < 2; side++)
+		narrow[side] = (struct class_lists){xcalloc(port_classes(e), sizeof(struct number_list)), port_classes(e)};
+	for (uint32_t i = 0; i < e->n_sigs; i++) {
+		const struct signature *s = e->sig[i];
+		if (!bits_test(fast, i) || !signature_toward(s, direction) || !looks_at(s, kind))
+			continue;
+		int side = narrow_side(s);
+		if (s->n_app)
+			scan_add_app(e, point, s, direction);
+		else if (side < 0)
+			scan_add(e, &point->all, s, direction);
+		else
+			note_classes(e, &narrow[side], side ? s->dport : s->sport, i);
+	}
+	for (int side = 0; side < 2; side++) {
+		make_by_port(e, point, side, direction, &narrow[side]);
+		free(narrow[side].list);
+	}
+}
+
+static bool is_payload_fast(const struct signature *s)
+{
+	return prefilter_possible(s) && s->fast.buffer == BUFFER_PAYLOAD && !s->fast.transforms;
+}
+
+static bool asks_for_events(const struct signature *s)
+{
+	for (const struct packet_test *t = s->tests; t; t = t->next)
+		if (t->keyword && (strcmp(t->keyword->name, "stream-event") == 0 || strcmp(t->keyword->name, "decode-event") == 0 ||
+				   strcmp(t->keyword->name, "engine-event") == 0))
+			return true;
+	return false;
+}
+
+static void note_wants(struct engine *e, const struct signature *s)
+{
+	e->counts.by_type[s->type]++;
+	e->wants |= s->flags & (SIG_WANT_MD5 | SIG_WANT_SHA1 | SIG_WANT_SHA256 | SIG_WANT_MAGIC);
+	for (const struct inspection *in = s->inspections; in; in = in->next) {
+		const char *name = in->buffer >= BUFFER_APP ? app_buffer_name(in->buffer - BUFFER_APP) : "";
+		e->want_ja3 |= strncmp(name, "ja3", 3) == 0;
+		e->want_ja4 |= strncmp(name, "ja4", 3) == 0;
+	}
+}
+
+static void place(struct engine *e, const struct signature *s, uint64_t *fast)
+{
+	note_wants(e, s);
+	if (s->type == SIG_DECODER_EVENT) {
+		number_list_add(&e->decoder, s->number);
+	} else if (s->is_arp || s->is_ether) {
+		number_list_add(&e->link, s->number);
+	} else if (s->type == SIG_IP_ONLY) {
+		bits_set(e->at_first, s->number);
+	} else if (s->type == SIG_PD_ONLY) {
+		bits_set(e->at_protocol, s->number);
+	} else if (s->type == SIG_TX) {
+		place_tx(e, s);
+	} else if (is_payload_fast(s)) {
+		bits_set(fast, s->number);
+	} else {
+		bits_set(asks_for_events(s) ? e->at_event : e->at_packet, s->number);
+	}
+}
+
+void engine_place(struct engine *e)
+{
+	uint64_t *fast = xcalloc(e->n_words + 1, sizeof *fast);
+	uint64_t **points[] = {&e->at_packet, &e->at_event, &e->at_first, &e->at_protocol};
+	for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+		*points[i] = xcalloc(e->n_words + 1, sizeof(uint64_t));
+	place_headers(e);
+	for (uint32_t i = 0; i < e->n_sigs; i++)
+		place(e, e->sig[i], fast);
+	for (int kind = 0; kind < PAYLOAD_KIND_N_; kind++)
+		for (int d = 0; d < 2; d++)
+			place_payload(e, fast, (enum payload_kind)kind, d);
+	free(fast);
+}
