@@ -9,17 +9,6 @@
 #include "app/protocols.h"
 #include "flow/stream.h"
 
-/* The part of flow_swap that recognition needs; the real one takes its place where it is linked. */
-__attribute__((weak)) void flow_swap(struct flow *f)
-{
-	uint16_t port = f->key.sport;
-	f->key.sport = f->key.dport;
-	f->key.dport = port;
-	struct flow_side side = f->side[0];
-	f->side[0] = f->side[1];
-	f->side[1] = side;
-}
-
 struct fixture {
 	struct app_context *context;
 	struct app_worker worker;

@@ -4,11 +4,6 @@
 
 #include <stdlib.h>
 
-/* Not needed here; the real one takes its place where it is linked. */
-__attribute__((weak)) void flow_swap(struct flow *f)
-{
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void look(struct app_flow *a)

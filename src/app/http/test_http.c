@@ -11,11 +11,6 @@
 #include "app/http/http.h"
 #include "app/log.h"
 
-/* Not needed here; the real one takes its place where it is linked. */
-__attribute__((weak)) void flow_swap(struct flow *f)
-{
-}
-
 struct fixture {
 	struct app_context *context;
 	struct app_worker worker;
