@@ -369,6 +369,8 @@ def http_message(parts, build, is_request):
         if re.search(rb"\r(?!\n)|(?<!\r)\n|\r\n\r\n|[\0\x80-\xff]", extra):
             raise Cannot("http.header")
         lead = b"" if extra.startswith(b"\r\n") else b"X-A: " if b":" not in extra.split(b"\r\n")[0] else b""
+        if extra.startswith(b"\r\n"):
+            lines.append(b"X-First: 1")
         text = lead + extra.strip(b"\r\n")
         for line in text.split(b"\r\n"):
             if b": " not in line or line != line.rstrip() or re.match(rb"(content-length|transfer-encoding|content-encoding|cookie|set-cookie|host):", line.lower()):
@@ -458,7 +460,10 @@ def build(rule, rng):
     forward = to_server(rule)
     if not allowed(rule, forward):
         raise Cannot("buffers")
+    if {"http.uri", "http.uri.raw"} <= set(rule.buffers) or any(c.negated for c in rule.buffers.get("http.header", [])):
+        raise Cannot("two views of one thing")
     parts = {name: assemble(rule, name, 0x61) for name in rule.buffers}
+    parts = {name: data for name, data in parts.items() if data or name not in ("http.host", "http.user_agent")}
     if not any(not c.negated for list_ in rule.buffers.values() for c in list_):
         raise Cannot("no content")
     if "http.uri" in parts and not parts["http.uri"].startswith(b"/"):
@@ -472,6 +477,8 @@ def build(rule, rng):
     good = packets_for(rule, parts, forward)
     for name in names:
         try:
+            if name not in parts:
+                continue
             other = dict(parts, **{name: changed(rule, name, parts[name], rng)})
             return good, packets_for(rule, other, forward)
         except Cannot:
