@@ -68,6 +68,8 @@ static const struct setting rows[] = {
 	 .help = "seconds that a datagram may wait for its next fragment"},
 	{"vlan.use-for-tracking", SETTING_BOOL, offsetof(struct defrag_settings, vlan_use_for_tracking), "yes",
 	 .help = "VLAN ids belong to the key of flows and datagrams"},
+	{"decoder.recursion-level.use-for-tracking", SETTING_BOOL, offsetof(struct defrag_settings, recursion_use_for_tracking), "yes",
+	 .help = "depth of tunnels belongs to the key of flows and datagrams"},
 };
 
 int defrag_settings_read(struct defrag_settings *s, struct conf *conf, bool ips, struct error *error)
@@ -231,7 +233,8 @@ static void read_key(const struct defrag *d, const struct packet *p, struct key 
 	memcpy(k->src, p->src.byte, sizeof k->src);
 	memcpy(k->dst, p->dst.byte, sizeof k->dst);
 	k->version = p->ip_version;
-	k->recursion = p->recursion;
+	if (d->settings->recursion_use_for_tracking)
+		k->recursion = p->recursion;
 	if (d->settings->vlan_use_for_tracking) {
 		k->n_vlans = p->n_vlans;
 		memcpy(k->vlan, p->vlan, sizeof k->vlan);

@@ -24,7 +24,7 @@ struct defrag_settings {
 	uint64_t memcap;
 	uint32_t trackers, max_frags, timeout, hash_size; /* timeout in seconds */
 	int memcap_policy; /* enum exception_policy */
-	bool vlan_use_for_tracking;
+	bool vlan_use_for_tracking, recursion_use_for_tracking;
 };
 int defrag_settings_read(struct defrag_settings *s, struct conf *conf, bool ips, struct error *error);
 

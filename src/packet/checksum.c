@@ -81,7 +81,7 @@ static struct bytes covered(const struct packet *p)
 
 bool packet_checksum_transport_ok(const struct packet *p)
 {
-	if ((p->flags & (PACKET_FRAGMENT | PACKET_PSEUDO)) || !p->transport.len)
+	if ((p->flags & (PACKET_FRAGMENT | PACKET_PSEUDO | PACKET_TRUNCATED)) || !p->transport.len)
 		return true;
 	struct bytes b = covered(p);
 	if (p->is_icmp)

@@ -123,7 +123,7 @@ static void decode_options(struct packet *p, struct bytes b)
 	}
 }
 
-static void read_header(struct packet *p, struct bytes b, uint8_t header_len, uint16_t total_len)
+static void read_header(struct packet *p, struct bytes b, uint8_t header_len, size_t len)
 {
 	uint16_t fragment = load_be16(b.data + 6);
 	p->ip_version = 4;
@@ -132,11 +132,11 @@ static void read_header(struct packet *p, struct bytes b, uint8_t header_len, ui
 	p->src.family = p->dst.family = 4;
 	memcpy(p->src.byte, b.data + 12, 4);
 	memcpy(p->dst.byte, b.data + 16, 4);
-	p->ip = bytes_slice(b, 0, total_len);
+	p->ip = bytes_slice(b, 0, len);
 	p->ip4.header_len = header_len;
 	p->ip4.tos = b.data[1];
 	p->ip4.id = load_be16(b.data + 4);
-	p->ip4.total_len = total_len;
+	p->ip4.total_len = load_be16(b.data + 2);
 	p->ip4.rf = fragment & 0x8000;
 	p->ip4.df = fragment & 0x4000;
 	p->ip4.mf = fragment & 0x2000;
@@ -151,18 +151,20 @@ static void clear_header(struct packet *p)
 	p->ip4 = (struct ip4_layer){0};
 }
 
-static enum packet_event check_header(struct bytes b)
+/* EVENT_N_ if it is right; then `len` bytes of `b` are the packet. */
+static enum packet_event check_header(struct packet *p, struct bytes b, size_t *len)
 {
 	if (b.len < IP4_HEADER)
 		return EVENT_IPV4_PKT_TOO_SMALL;
 	if (b.data[0] >> 4 != 4)
 		return EVENT_IPV4_WRONG_IP_VERSION;
-	size_t header_len = (b.data[0] & 0xf) * 4u, total_len = load_be16(b.data + 2);
+	size_t header_len = (b.data[0] & 0xf) * 4u;
+	*len = ip_len(p, load_be16(b.data + 2), 0, b);
 	if (header_len < IP4_HEADER)
 		return EVENT_IPV4_HLEN_TOO_SMALL;
-	if (total_len < header_len)
+	if (*len < header_len)
 		return EVENT_IPV4_IPLEN_SMALLER_THAN_HLEN;
-	if (total_len > b.len)
+	if (*len == SIZE_MAX)
 		return EVENT_IPV4_TRUNC_PKT;
 	return EVENT_N_;
 }
@@ -172,13 +174,14 @@ void decode_ip4(struct decoder *d, struct packet *p, struct bytes b)
 	COUNT(d->counters, DECODER_IPV4);
 	if (!layer_enter(d, p))
 		return;
-	enum packet_event wrong = check_header(b);
+	size_t len;
+	enum packet_event wrong = check_header(p, b, &len);
 	if (wrong != EVENT_N_) {
 		packet_add_event(p, wrong);
 		return;
 	}
 	uint8_t header_len = (uint8_t)((b.data[0] & 0xf) * 4);
-	read_header(p, b, header_len, load_be16(b.data + 2));
+	read_header(p, b, header_len, len);
 	if (header_len > IP4_HEADER) {
 		decode_options(p, bytes_slice(b, IP4_HEADER, header_len - IP4_HEADER));
 		if (p->flags & PACKET_INVALID) { /* a header that cannot be read says nothing */

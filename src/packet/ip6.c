@@ -199,7 +199,7 @@ static bool walk_step(struct walk *w, bool *upper)
 	}
 }
 
-static void read_header(struct packet *p, struct bytes b)
+static void read_header(struct packet *p, struct bytes b, size_t len)
 {
 	uint32_t first = load_be32(b.data);
 	p->ip_version = 6;
@@ -211,7 +211,7 @@ static void read_header(struct packet *p, struct bytes b)
 	p->ip6.traffic_class = (uint8_t)(first >> 20);
 	p->ip6.flow_label = first & 0xfffff;
 	p->ip6.next_header = b.data[6];
-	p->ip = bytes_slice(b, 0, IP6_HEADER + (size_t)p->ip6.payload_len);
+	p->ip = bytes_slice(b, 0, len);
 }
 
 static void decode_upper(struct decoder *d, struct packet *p, struct walk *w)
@@ -226,13 +226,15 @@ static void decode_upper(struct decoder *d, struct packet *p, struct walk *w)
 	}
 }
 
-static enum packet_event check_header(struct bytes b)
+/* EVENT_N_ if it is right; then `len` bytes of `b` are the packet. */
+static enum packet_event check_header(struct packet *p, struct bytes b, size_t *len)
 {
 	if (b.len < IP6_HEADER)
 		return EVENT_IPV6_PKT_TOO_SMALL;
 	if (b.data[0] >> 4 != 6)
 		return EVENT_IPV6_WRONG_IP_VERSION;
-	if (b.len < IP6_HEADER + (size_t)load_be16(b.data + 4))
+	*len = ip_len(p, IP6_HEADER + (size_t)load_be16(b.data + 4), IP6_HEADER, b);
+	if (*len == SIZE_MAX)
 		return EVENT_IPV6_TRUNC_PKT;
 	return EVENT_N_;
 }
@@ -242,12 +244,13 @@ void decode_ip6(struct decoder *d, struct packet *p, struct bytes b)
 	COUNT(d->counters, DECODER_IPV6);
 	if (!layer_enter(d, p))
 		return;
-	enum packet_event wrong = check_header(b);
+	size_t len;
+	enum packet_event wrong = check_header(p, b, &len);
 	if (wrong != EVENT_N_) {
 		packet_add_event(p, wrong);
 		return;
 	}
-	read_header(p, b);
+	read_header(p, b, len);
 	struct walk w = {.p = p, .rest = bytes_from(p->ip, IP6_HEADER), .at = IP6_HEADER, .prev = 6, .next = b.data[6]};
 	bool upper;
 	while (walk_step(&w, &upper))

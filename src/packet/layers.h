@@ -27,6 +27,22 @@ static inline bool layer_enter(struct decoder *d, struct packet *p)
 	return false;
 }
 
+/*
+ * How long the packet at the start of `b` is whose header says `stated`. A live capture may give fewer bytes than there are (queues copy 65,531
+ * at most): what is there is looked at, with an event. A merged packet beyond 64 KB says 0 (BIG TCP). SIZE_MAX: it is cut short.
+ */
+static inline size_t ip_len(struct packet *p, size_t stated, size_t headers, struct bytes b)
+{
+	if (stated == headers && (p->flags & PACKET_SUPER))
+		return b.len;
+	if (stated <= b.len)
+		return stated;
+	if (!(p->flags & PACKET_TRUNCATED) || p->number)
+		return SIZE_MAX;
+	packet_add_event(p, EVENT_AFPACKET_TRUNC_PKT);
+	return b.len;
+}
+
 /* Reads what an Ethernet type names. False: no row for it. */
 bool decode_ether_type(struct decoder *d, struct packet *p, uint16_t type, struct bytes b);
 /* Reads what an IP protocol names; `b` is the transport header with what follows. False: no row for it. */

@@ -343,6 +343,33 @@ static void test_options4(void **state)
 	assert_int_equal(p->ip4.options, 1u << IP4_OPT_LSRR | 1u << IP4_OPT_EOL);
 }
 
+static struct packet *decode_live(uint32_t flags, struct bytes b)
+{
+	decoder_init(&decoder, &settings, &counters, event_counts);
+	struct frame f = {.bytes = b, .wire_len = (uint32_t)b.len, .link_type = 12, .packet_flags = flags};
+	return decode_frame(&decoder, &f);
+}
+
+/* A queue gives fewer bytes than there are, or a merged packet whose length does not fit into its header. */
+static void test_live(void **state)
+{
+	struct packet *p = decode_live(PACKET_TRUNCATED | PACKET_SUPER, BYTES_LITERAL("\x45\0\xff\xff\0\1\0\0\x40\6\0\0" ADDR4 TCP20 "what is there"));
+	assert_true(p->is_tcp && !(p->flags & PACKET_INVALID));
+	assert_true(packet_has_event(p, EVENT_AFPACKET_TRUNC_PKT));
+	check_bytes(p->payload, "what is there");
+	p = decode_live(PACKET_TRUNCATED, BYTES_LITERAL(IP6("\xff", "\x11") UDP("\1", "\2", "\xff") "part"));
+	assert_true(p->is_udp);
+	check_bytes(p->payload, "part");
+	p = decode_live(PACKET_SUPER, BYTES_LITERAL(IP4("\0", "\6") TCP20 "big"));
+	assert_true(p->is_tcp);
+	check_bytes(p->payload, "big");
+	p = decode_live(PACKET_SUPER, BYTES_LITERAL(IP6("\0", "\6") TCP20 "big"));
+	assert_true(p->is_tcp);
+	check_bytes(p->payload, "big");
+	p = decode_live(0, BYTES_LITERAL(IP4("\0", "\6") TCP20 "big"));
+	assert_true(packet_has_event(p, EVENT_IPV4_IPLEN_SMALLER_THAN_HLEN));
+}
+
 static void test_arp(void **state)
 {
 	struct packet *p = DECODE(1, ETHER "\x08\6\0\1\x08\0\6\4\0\1\2\0\0\0\0\1\x0a\0\0\1\0\0\0\0\0\0\x0a\0\0\2");
@@ -484,7 +511,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tcp), cmocka_unit_test(test_tcp_options), cmocka_unit_test(test_vlan_udp6), cmocka_unit_test(test_oddities),
 		cmocka_unit_test(test_tunnels), cmocka_unit_test(test_shims), cmocka_unit_test(test_links), cmocka_unit_test(test_icmp),
-		cmocka_unit_test(test_fragments), cmocka_unit_test(test_options4), cmocka_unit_test(test_arp), cmocka_unit_test(test_checksums),
+		cmocka_unit_test(test_fragments), cmocka_unit_test(test_options4), cmocka_unit_test(test_live), cmocka_unit_test(test_arp), cmocka_unit_test(test_checksums),
 		cmocka_unit_test(test_packet_checksums), cmocka_unit_test(test_layers), cmocka_unit_test(test_cut), cmocka_unit_test(test_names),
 		cmocka_unit_test(test_settings),
 	};

@@ -11,7 +11,7 @@ void decode_udp(struct decoder *d, struct packet *p, struct bytes b)
 		return;
 	}
 	uint16_t len = load_be16(b.data + 4);
-	if (len > b.len) {
+	if (len > b.len && !packet_has_event(p, EVENT_AFPACKET_TRUNC_PKT)) {
 		packet_add_event(p, EVENT_UDP_PKT_TOO_SMALL);
 		return;
 	}
