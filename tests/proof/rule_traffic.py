@@ -333,7 +333,7 @@ def port(text, default):
 def http_request(parts):
     method = parts.get("http.method", b"POST" if "http.request_body" in parts else b"GET")
     uri = parts.get("http.uri.raw") or parts.get("http.uri") or b"/"
-    if re.search(rb"[\s%\x80-\xff\0]", uri) or (b"http.uri" in parts and not uri.startswith(b"/")):
+    if re.search(rb"[\s%\x80-\xff\0]|//|/\.{1,2}/", uri) or (b"http.uri" in parts and not uri.startswith(b"/")):
         raise Cannot("uri")
     if re.search(rb"\s", method) or not method:
         raise Cannot("method")
