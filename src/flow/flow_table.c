@@ -354,9 +354,17 @@ static struct flow *make_flow(struct flow_table *t, const struct packet *p, cons
 	return f;
 }
 
-static bool opens_again(const struct flow *f, const struct packet *p)
+/*
+ * Whether a SYN opens another connection on a flow's addresses: the old one is over and the number is a new one (a host that was refused
+ * tries again with the old number), or the SYN comes from the other side.
+ */
+static bool opens_again(const struct flow *f, const struct packet *p, bool reversed)
 {
-	return p->is_tcp && f->state == FLOW_CLOSED && f->tcp && (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
+	if (!p->is_tcp || f->key.proto != PROTO_TCP || (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
+		return false;
+	if (reversed)
+		return !f->tcp || f->state == FLOW_CLOSED;
+	return f->tcp && f->state == FLOW_CLOSED && p->tcp.seq != f->tcp->side[0].isn;
 }
 
 /* Finds the packet's flow; one whose time is up, or that the packet's SYN replaces, ends first. `reversed` says which way the packet goes. */
@@ -373,7 +381,7 @@ static struct flow *find_flow(struct flow_table *t, const struct packet *p, cons
 			continue;
 		if (f->expires <= t->now)
 			flow_table_remove(t, f, FLOW_END_TIMEOUT);
-		else if (opens_again(f, p))
+		else if (opens_again(f, p, *reversed))
 			flow_table_remove(t, f, FLOW_END_TCP_REUSE);
 		else
 			return f;
@@ -441,7 +449,8 @@ static void count_packet(struct flow_table *t, struct flow *f, struct packet *p,
 	s->packets += pieces;
 	s->bytes += bytes;
 	p->flow_packet = f->side[0].packets + f->side[1].packets;
-	f->flags |= direction ? FLOW_TO_CLIENT_SEEN : FLOW_TO_SERVER_SEEN;
+	if (p->proto == f->key.proto) /* an ICMP error is no answer */
+		f->flags |= direction ? FLOW_TO_CLIENT_SEEN : FLOW_TO_SERVER_SEEN;
 	if (p->is_tcp && f->key.proto == PROTO_TCP) {
 		f->tcp_flags[direction] |= p->tcp.flags;
 		f->tcp_flags_all |= p->tcp.flags;
@@ -482,6 +491,7 @@ struct flow *flow_table_get(struct flow_table *t, struct packet *p)
 	if (!f) {
 		if (l.join_only)
 			return NULL;
+		reversed = false; /* as the packet goes, whatever a flow that just ended made of it */
 		f = make_flow(t, p, &l.key, hash);
 		if (!f) {
 			COUNT(t->counters, FLOW_MEMCAP);

@@ -328,7 +328,7 @@ static bool syn_on_syn_sent(struct segment *g)
 static bool rst_on_handshake(struct segment *g)
 {
 	/* a client that gives up its SYN repeats its number; anything else answers what somebody else sent */
-	if (g->s->state == TCP_SYN_SENT && g->direction == 0 && g->seq != g->from->isn)
+	if (g->s->state == TCP_SYN_SENT && g->direction == 0 && g->seq != g->from->isn && !(g->flags & TCP_ACK))
 		return true;
 	if (!segment_rst_ok(g))
 		return false;
@@ -391,8 +391,8 @@ static bool synack_on_syn_recv(struct segment *g)
 	if (g->seq == g->from->isn)
 		return true;
 	struct opening o = opening_of(g->p);
-	segment_event(g, queue_add(g->s, &o, g->e->settings.max_synack_queued) ? EVENT_STREAM_3WHS_SYNACK_RESEND_WITH_DIFF_SEQ
-										 : EVENT_STREAM_3WHS_SYNACK_FLOOD);
+	if (!queue_add(g->s, &o, g->e->settings.max_synack_queued))
+		segment_event(g, EVENT_STREAM_3WHS_SYNACK_FLOOD);
 	return true;
 }
 
@@ -451,8 +451,12 @@ static bool server_on_syn_recv(struct segment *g)
 	bool client_went_on = seq_gt(g->ack, g->to->next_seq);
 	if (s->fast_open || (s->midstream_synack && g->seq == g->from->next_seq) || client_went_on)
 		return establish(g);
-	if (g->len)
+	if (g->len) {
 		segment_event(g, EVENT_STREAM_3WHS_ACK_DATA_INJECT);
+		/* who only listens may have been told things in another order than they happened */
+		if (!g->e->settings.inline_mode && g->seq == g->from->next_seq && g->ack == g->to->next_seq)
+			return establish(g);
+	}
 	return segment_refuse(g, EVENT_STREAM_3WHS_ACK_IN_WRONG_DIR);
 }
 
@@ -469,13 +473,15 @@ static bool client_on_syn_recv(struct segment *g)
 		right_seq = true;
 	if (g->ack != g->to->isn + 1)
 		choose_synack(g);
-	bool right_ack = seq_ge(g->ack, g->to->isn + 1) && seq_le(g->ack, g->to->next_win);
+	/* before it has answered, the server sends nothing that could be acknowledged; unless we have lost something */
+	bool went_on = g->seq != g->from->next_seq || g->flags & TCP_FIN || s->fast_open || s->midstream;
+	bool right_ack = g->ack == g->to->next_seq || (went_on && seq_ge(g->ack, g->to->isn + 1) && seq_le(g->ack, g->to->next_win));
 	if (!right_seq && !right_ack)
 		return segment_refuse(g, EVENT_STREAM_3WHS_WRONG_SEQ_WRONG_ACK);
 	if (!right_ack)
 		return segment_refuse(g, s->four_way ? EVENT_STREAM_4WHS_INVALID_ACK : EVENT_STREAM_3WHS_RIGHT_SEQ_WRONG_ACK_EVASION);
 	if (!right_seq)
-		return segment_refuse(g, EVENT_STREAM_EST_PACKET_OUT_OF_WINDOW);
+		return segment_refuse(g, g->flags & TCP_FIN ? EVENT_STREAM_FIN_OUT_OF_WINDOW : EVENT_STREAM_EST_PACKET_OUT_OF_WINDOW);
 	return establish(g);
 }
 

@@ -73,17 +73,14 @@ void segment_note_timestamp(struct segment *g)
 	side->last_ts_second = (uint32_t)(g->p->time / USEC_PER_SEC);
 }
 
-/* An ACK may be a window behind, and no further ahead than the peer could have sent. */
+/* An ACK is for what the peer may have sent: no further than its window. An old one is merely late. */
 bool segment_ack_ok(struct segment *g)
 {
 	const struct stream_side *peer = g->to;
-	if (!(g->flags & TCP_ACK) || g->s->async)
+	if (!(g->flags & TCP_ACK) || g->s->async || seq_le(g->ack, peer->last_ack))
 		return true;
 	uint32_t edge = seq_gt(peer->next_seq, peer->next_win) ? peer->next_seq : peer->next_win;
-	if (seq_gt(g->ack, peer->last_ack) && seq_le(g->ack, edge + 1)) /* one more: a FIN beyond a full window */
-		return true;
-	uint32_t back = peer->window > 65535 ? peer->window : 65535;
-	if (seq_le(g->ack, peer->last_ack) && seq_ge(g->ack, peer->last_ack - back))
+	if (seq_le(g->ack, edge + 1)) /* one more: a FIN beyond a full window */
 		return true;
 	segment_event(g, EVENT_STREAM_PKT_INVALID_ACK);
 	return false;
@@ -95,8 +92,10 @@ bool segment_rst_ok(struct segment *g)
 	struct stream_side *from = g->from, *to = g->to;
 	if (g->s->state == TCP_SYN_SENT) {
 		/* RFC 9293 section 3.10.7.3: it must acknowledge the SYN */
-		if (g->direction == 1 && g->flags & TCP_ACK && g->ack != to->isn + 1 && g->ack != to->next_seq)
+		if (g->flags & TCP_ACK && (g->direction == 0 || (g->ack != to->isn + 1 && g->ack != to->next_seq))) {
+			segment_event(g, EVENT_STREAM_PKT_INVALID_ACK);
 			return segment_refuse(g, EVENT_STREAM_RST_INVALID_ACK);
+		}
 		return true;
 	}
 	if (g->s->async || (g->s->midstream && from->window == 0))
@@ -122,9 +121,7 @@ bool segment_rst_ok(struct segment *g)
 	/* a reset that answers a half-closed side's data has the number of the FIN */
 	if (!ok && from->fin && g->seq + 1 == from->next_seq)
 		ok = true;
-	if (!ok)
-		return segment_refuse(g, EVENT_STREAM_RST_INVALID_ACK);
-	return true;
+	return ok;
 }
 
 void session_reset(struct segment *g)
@@ -154,8 +151,6 @@ void segment_take_ack(struct segment *g)
 			COUNT(g->e->counters, TCP_ACK_UNSEEN_DATA);
 			peer->next_seq = g->ack;
 		}
-		if (peer->syn_seen && seq_gt(g->ack, peer->isn + 1) && g->direction == 1)
-			g->s->confirmed = true;
 		reassemble_ack(g);
 	}
 	if (seq_ge(g->seq, g->from->last_ack) || g->s->async)
@@ -163,17 +158,18 @@ void segment_take_ack(struct segment *g)
 	raise_next_win(peer);
 }
 
-/* Retransmissions are told apart for rules that count them. */
+/* Retransmissions, for rules that count them. A copy of what is still under way may as well be the capture's doing. */
 static void judge_retransmission(struct segment *g)
 {
 	struct stream_side *side = g->from;
 	uint32_t last = g->seq + g->len;
-	if (!g->len || seq_gt(last, side->next_seq))
+	if (!g->len || g->s->async)
 		return;
-	g->p->flags |= PACKET_RETRANSMISSION;
-	if (seq_le(last, side->last_ack) && !g->s->async)
+	if (seq_le(last, side->next_seq))
+		g->p->flags |= PACKET_RETRANSMISSION;
+	if (seq_le(last, side->last_ack))
 		segment_event(g, EVENT_STREAM_PKT_SPURIOUS_RETRANSMISSION);
-	else
+	else if (seq_lt(g->seq, side->last_ack))
 		segment_event(g, EVENT_STREAM_PKT_RETRANSMISSION);
 }
 
@@ -278,7 +274,7 @@ static bool synack_on_state(struct segment *g)
 		return segment_refuse(g, EVENT_STREAM_EST_SYNACK_TOSERVER);
 	if (g->s->four_way)
 		return true;
-	if (g->ack != g->to->isn + 1 && !(g->s->fast_open && seq_le(g->ack, g->to->last_ack)))
+	if (g->ack != g->to->last_ack)
 		return segment_refuse(g, EVENT_STREAM_EST_SYNACK_RESEND_WITH_DIFFERENT_ACK);
 	if (g->seq != g->from->isn)
 		return segment_refuse(g, EVENT_STREAM_EST_SYNACK_RESEND_WITH_DIFF_SEQ);
@@ -298,15 +294,13 @@ static bool syn_on_state(struct segment *g)
 	return segment_refuse(g, EVENT_STREAM_EST_SYN_RESEND);
 }
 
-/* An ACK for the newest data that takes back window already given, unasked (RFC 9293 section 3.8.6: shrinking). */
+/* A smaller window in a packet that is ahead of all we know in both directions: a forger's guess, or a great loss. */
 static bool shrinks_window(const struct segment *g)
 {
-	if (!(g->flags & TCP_ACK) || g->len || g->flags & TCP_FIN)
-		return false;
 	uint32_t window = segment_window(g);
-	if (g->ack != g->to->last_ack || window >= g->to->window || g->s->midstream || g->s->async)
+	if (!(g->flags & TCP_ACK) || g->flags & TCP_FIN || !window || window >= g->to->window || g->s->midstream || g->s->async)
 		return false;
-	return window && g->seq == g->from->next_seq && g->to->next_seq != g->ack && seq_lt(g->ack + window, g->to->next_seq);
+	return g->to->window - window > g->len && seq_gt(g->ack, g->to->next_seq) && seq_gt(g->seq, g->from->next_seq);
 }
 
 /* After a reset the one who sent it goes on: the reset was not his. */
@@ -348,9 +342,11 @@ static bool data_packet(struct segment *g)
 		return segment_refuse(g, fin ? r->fin_out_of_window : r->out_of_window);
 	if (!segment_ack_ok(g))
 		return segment_refuse(g, fin ? r->fin_invalid_ack : r->invalid_ack);
-	if (shrinks_window(g))
-		return segment_refuse(g, EVENT_STREAM_PKT_BAD_WINDOW_UPDATE);
+	if (shrinks_window(g)) /* but packets lost on their way to us look the same: it is taken nonetheless */
+		segment_event(g, EVENT_STREAM_PKT_BAD_WINDOW_UPDATE);
 	segment_take_ack(g);
+	if (g->direction == 1)
+		g->s->confirmed = true;
 	if (!old)
 		segment_take_data(g);
 	if (fin)

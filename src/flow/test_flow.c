@@ -136,6 +136,7 @@ static void test_timeout_at_lookup(void **state)
 	assert_string_equal(ended, "1:timeout");
 	assert_true(f->id != id);
 	assert_int_equal(f->key.sport, 53); /* who speaks first is the client */
+	assert_true(b.flags & PACKET_TO_SERVER);
 	flow_table_free(t);
 	(void)state;
 }
