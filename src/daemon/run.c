@@ -26,7 +26,7 @@ static void on_reject(void *context, const struct packet *p)
 {
 	struct live_worker *w = context;
 	if (!w->live->options->runtime.ids_only)
-		reject_send(&w->reject, p, reject_whom(p->action));
+		reject_add(&w->reject, p, reject_whom(p->action));
 }
 
 /* After the table is gone only what waits in the queues is left; a table of the user's own may go on feeding us, hence the bound. */
@@ -44,6 +44,7 @@ static void *worker_main(void *context)
 	usec_t next_tick = 0;
 	while (!__atomic_load_n(&w->live->stopping, __ATOMIC_RELAXED)) {
 		int n = w->capture->ops->read(w->capture, READ_MS, worker_frame, w->worker, &w->error);
+		reject_flush(&w->reject);
 		if (n < 0) {
 			kill(getpid(), SIGTERM);
 			return NULL;
@@ -55,6 +56,7 @@ static void *worker_main(void *context)
 		}
 	}
 	drain(w);
+	reject_flush(&w->reject);
 	worker_finish(w->worker);
 	return NULL;
 }

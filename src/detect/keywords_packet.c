@@ -7,7 +7,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -150,13 +149,13 @@ SETUP(ip_proto)
 	char op = *s == '!' || *s == '<' || *s == '>' ? *s++ : '=';
 	while (isspace((unsigned char)*s))
 		s++;
-	const struct protoent *p = isdigit((unsigned char)*s) ? NULL : getprotobyname(s);
+	int named = isdigit((unsigned char)*s) ? -1 : packet_proto_find(s);
 	char text[32];
-	if (!p && !isdigit((unsigned char)*s))
+	if (named < 0 && !isdigit((unsigned char)*s))
 		return error_set(error, EINVAL, "“%s” is no IP protocol", s);
 	snprintf(text, sizeof text, "%c%.20s", op, s);
-	if (p)
-		snprintf(text, sizeof text, "%c%d", op, p->p_proto);
+	if (named >= 0)
+		snprintf(text, sizeof text, "%c%d", op, named);
 	builder_test(b, ip_proto_holds)->data = n;
 	return number_parse(text, 8, NULL, n, error);
 }

@@ -4,16 +4,25 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 enum {
 	IP4_HEADER = 20, IP6_HEADER = 40, TCP_HEADER = 20, ICMP_HEADER = 8, UDP_PORTS = 4,
 	QUOTE4 = 576 - IP4_HEADER - ICMP_HEADER, QUOTE6 = REJECT_ROOM - IP6_HEADER - ICMP_HEADER,
-	TTL = 64,
+	TTL = 64, MAX_WAITING = 64,
 	ICMP4_UNREACHABLE = 3, ICMP4_PORT = 3, ICMP4_PROHIBITED = 13,
 	ICMP6_UNREACHABLE = 1, ICMP6_PORT = 4, ICMP6_PROHIBITED = 1, ICMP6_FIRST_INFORMATIONAL = 128,
+};
+
+struct reject_answer {
+	struct address to;
+	size_t len;
+	uint8_t bytes[REJECT_ROOM];
 };
 
 unsigned reject_whom(unsigned action)
@@ -209,6 +218,7 @@ int reject_open(struct reject *r, uint32_t mark, struct error *error)
 		return error_set(error, -r->fd4, "cannot open a raw socket for the answers of reject rules: %s (CAP_NET_RAW is needed)",
 				 strerror(-r->fd4));
 	r->fd6 = open_raw(AF_INET6, mark);
+	r->waiting = xcalloc(MAX_WAITING, sizeof *r->waiting);
 	return 0;
 }
 
@@ -219,6 +229,8 @@ void reject_close(struct reject *r)
 	if (r->fd6 >= 0)
 		close(r->fd6);
 	r->fd4 = r->fd6 = -1;
+	free(r->waiting);
+	r->waiting = NULL;
 }
 
 static bool may_send(struct reject *r, usec_t now)
@@ -230,26 +242,17 @@ static bool may_send(struct reject *r, usec_t now)
 	return r->in_second++ < REJECT_PER_SECOND;
 }
 
-static void send_one(struct reject *r, const struct packet *p, enum reject_to to)
+static void send_answer(struct reject *r, const struct reject_answer *w)
 {
-	uint8_t out[REJECT_ROOM];
-	size_t len = reject_build(p, to, out);
-	if (!len)
-		return;
-	if (!may_send(r, p->time)) {
-		r->suppressed++;
-		return;
-	}
-	const struct address *dst = to == REJECT_TO_SOURCE ? &p->src : &p->dst;
 	ssize_t sent;
-	if (p->ip_version == 4) {
+	if (w->to.family == 4) {
 		struct sockaddr_in a = {.sin_family = AF_INET};
-		memcpy(&a.sin_addr, dst->byte, 4);
-		sent = sendto(r->fd4, out, len, 0, (struct sockaddr *)&a, sizeof a);
+		memcpy(&a.sin_addr, w->to.byte, 4);
+		sent = sendto(r->fd4, w->bytes, w->len, 0, (struct sockaddr *)&a, sizeof a);
 	} else {
 		struct sockaddr_in6 a = {.sin6_family = AF_INET6};
-		memcpy(&a.sin6_addr, dst->byte, 16);
-		sent = sendto(r->fd6, out, len, 0, (struct sockaddr *)&a, sizeof a);
+		memcpy(&a.sin6_addr, w->to.byte, 16);
+		sent = sendto(r->fd6, w->bytes, w->len, 0, (struct sockaddr *)&a, sizeof a);
 	}
 	if (sent < 0)
 		r->failed++;
@@ -257,10 +260,34 @@ static void send_one(struct reject *r, const struct packet *p, enum reject_to to
 		r->sent++;
 }
 
-void reject_send(struct reject *r, const struct packet *p, unsigned whom)
+void reject_flush(struct reject *r)
+{
+	for (unsigned i = 0; i < r->n_waiting; i++)
+		send_answer(r, &r->waiting[i]);
+	r->n_waiting = 0;
+}
+
+static void add_one(struct reject *r, const struct packet *p, enum reject_to to)
+{
+	if (!r->waiting)
+		return; /* there was no permission for a socket */
+	if (r->n_waiting == MAX_WAITING)
+		reject_flush(r);
+	struct reject_answer *w = &r->waiting[r->n_waiting];
+	w->len = reject_build(p, to, w->bytes);
+	w->to = to == REJECT_TO_SOURCE ? p->src : p->dst;
+	if (!w->len)
+		return;
+	if (may_send(r, p->time))
+		r->n_waiting++;
+	else
+		r->suppressed++;
+}
+
+void reject_add(struct reject *r, const struct packet *p, unsigned whom)
 {
 	if (whom & REJECT_TO_SOURCE)
-		send_one(r, p, REJECT_TO_SOURCE);
+		add_one(r, p, REJECT_TO_SOURCE);
 	if (whom & REJECT_TO_DESTINATION)
-		send_one(r, p, REJECT_TO_DESTINATION);
+		add_one(r, p, REJECT_TO_DESTINATION);
 }

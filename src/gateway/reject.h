@@ -18,8 +18,11 @@ unsigned reject_whom(unsigned action);
 /* The whole IP packet to one end; 0: none is due. Pure. */
 size_t reject_build(const struct packet *p, enum reject_to to, uint8_t out[REJECT_ROOM]);
 
+struct reject_answer;
 struct reject {
 	int fd4, fd6;
+	struct reject_answer *waiting;
+	unsigned n_waiting;
 	usec_t second;
 	unsigned in_second;
 	uint64_t sent, suppressed, failed;
@@ -27,4 +30,9 @@ struct reject {
 /* One a worker. Without IPv6 in the kernel only IPv4 is answered. */
 int reject_open(struct reject *r, uint32_t mark, struct error *error);
 void reject_close(struct reject *r);
-void reject_send(struct reject *r, const struct packet *p, unsigned whom);
+/*
+ * Notes the answers to a packet; reject_flush sends them. In between go the verdicts of the packets before it: a reset that
+ * overtakes the end of the handshake would be lost on a receiver that knows no connection yet.
+ */
+void reject_add(struct reject *r, const struct packet *p, unsigned whom);
+void reject_flush(struct reject *r);

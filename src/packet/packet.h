@@ -21,6 +21,9 @@ enum {
 	PROTO_ESP = 50, PROTO_AH = 51, PROTO_ICMPV6 = 58, PROTO_SCTP = 132,
 };
 
+/* By its name in IANA's registry, in any case; -1: none. */
+int packet_proto_find(const char *name);
+
 enum { TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32, TCP_ECE = 64, TCP_CWR = 128 };
 
 /* How an inner packet was carried. */
