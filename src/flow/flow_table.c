@@ -343,11 +343,11 @@ static struct flow *make_flow(struct flow_table *t, const struct packet *p, cons
 	f->hash = hash;
 	f->id = next_id(t);
 	f->first = p->time;
-	f->last = t->now;
+	f->last = p->time;
 	f->in_interface = p->in_interface;
 	f->hash_next = t->row[hash & t->mask];
 	t->row[hash & t->mask] = f;
-	f->expires = f->last + flow_timeout(t, f, false);
+	f->expires = t->now + flow_timeout(t, f, false);
 	wheel_add(t, f);
 	t->count++;
 	count_new(t, k->proto);
@@ -379,7 +379,8 @@ static struct flow *find_flow(struct flow_table *t, const struct packet *p, cons
 			*reversed = !l->reversed;
 		else
 			continue;
-		if (f->expires <= t->now)
+		/* by the packets' own times too, for a capture that was put together from several */
+		if (f->expires <= t->now || f->last + flow_timeout(t, f, false) <= p->time)
 			flow_table_remove(t, f, FLOW_END_TIMEOUT);
 		else if (opens_again(f, p, *reversed))
 			flow_table_remove(t, f, FLOW_END_TCP_REUSE);
@@ -468,7 +469,8 @@ static void join_flow(struct flow_table *t, struct flow *f, struct packet *p, bo
 	int direction = reversed;
 	p->flow = f;
 	p->flags |= PACKET_HAS_FLOW | (direction ? PACKET_TO_CLIENT : PACKET_TO_SERVER);
-	f->last = t->now;
+	if (p->time > f->last)
+		f->last = p->time;
 	count_packet(t, f, p, direction);
 	note_ends(f, p, direction);
 	uint32_t both = FLOW_TO_SERVER_SEEN | FLOW_TO_CLIENT_SEEN;
@@ -476,7 +478,7 @@ static void join_flow(struct flow_table *t, struct flow *f, struct packet *p, bo
 		f->state = FLOW_ESTABLISHED;
 	if (f->state == FLOW_ESTABLISHED)
 		p->flags |= PACKET_ESTABLISHED;
-	f->expires = f->last + flow_timeout(t, f, false);
+	f->expires = t->now + flow_timeout(t, f, false);
 }
 
 struct flow *flow_table_get(struct flow_table *t, struct packet *p)
@@ -509,7 +511,7 @@ void flow_set_state(struct flow_table *t, struct flow *f, enum flow_state state)
 		return;
 	usec_t before = f->expires;
 	f->state = (uint8_t)state;
-	f->expires = f->last + flow_timeout(t, f, false);
+	f->expires = t->now + flow_timeout(t, f, false);
 	if (f->expires < before) {
 		wheel_remove(t, f);
 		wheel_add(t, f);

@@ -473,8 +473,9 @@ static bool client_on_syn_recv(struct segment *g)
 		right_seq = true;
 	if (g->ack != g->to->isn + 1)
 		choose_synack(g);
-	/* before it has answered, the server sends nothing that could be acknowledged; unless we have lost something */
-	bool went_on = g->seq != g->from->next_seq || g->flags & TCP_FIN || s->fast_open || s->midstream;
+	/* before it has answered, the server sends nothing that could be acknowledged; unless we have lost something, as who only listens may */
+	bool lost = !g->e->settings.inline_mode && (g->seq != g->from->next_seq || g->flags & TCP_FIN);
+	bool went_on = lost || s->fast_open || s->midstream;
 	bool right_ack = g->ack == g->to->next_seq || (went_on && seq_ge(g->ack, g->to->isn + 1) && seq_le(g->ack, g->to->next_win));
 	if (!right_seq && !right_ack)
 		return segment_refuse(g, EVENT_STREAM_3WHS_WRONG_SEQ_WRONG_ACK);
