@@ -197,6 +197,7 @@ struct app_proto {
 	void (*tx_inspected)(struct app_flow *a, struct app_tx *tx, int direction); /* detection has seen all there is now: windows may slide */
 	uint8_t first_dir;           /* who speaks first: TO_SERVER usually */
 	uint32_t max_tx;             /* live transactions; 0: APP_MAX_TX; app-layer.protocols.X.max-tx overrides it */
+	bool one_tx;                 /* a transaction a flow: the count of flows is theirs too, as in Suricata's stats */
 	bool direct_change;          /* a change to it needs no recognition (websocket after an upgrade) */
 };
 

@@ -44,7 +44,8 @@ struct app_tx *app_tx_new(struct app_flow *a, size_t size, usec_t now)
 		a->first = tx;
 	a->last = tx;
 	a->n_live++;
-	w->txs[row][is_udp(a)]++;
+	if (!a->proto->one_tx)
+		w->txs[row][is_udp(a)]++;
 	return tx;
 }
 

@@ -122,6 +122,8 @@ SETUP(legacy_buffer); SETUP(legacy_modifier); SETUP(pkt_data); SETUP(app_layer_p
 /* keywords_file.c */
 SETUP(filename); SETUP(fileext); SETUP(filesize); SETUP(filehash); SETUP(filemagic); SETUP(filestore);
 SETUP(app_keyword); /* a protocol's own */
+/* keywords_tls.c */
+SETUP(tls_version); SETUP(ssl_version); SETUP(ssl_state); SETUP(tls_cert_date); SETUP(tls_cert_validity); SETUP(tls_text);
 /* transforms.c */
 SETUP(transform); SETUP(xor); SETUP(from_base64); SETUP(inflate); SETUP(subslice);
 /* datasets.c */

@@ -116,7 +116,7 @@ static void read_http(struct eve_options *o, struct conf *n)
 
 static void read_dns(struct eve_options *o, struct conf *n)
 {
-	int64_t version = 3;
+	int64_t version = o->app.dns.version;
 	conf_int(n, "version", &version, NULL);
 	o->app.dns.version = version == 2 || version == 1 ? 2 : 3;
 	/* the older names of the switches are query and answer */
@@ -194,7 +194,8 @@ static void read_eve(struct eve_options *o, struct conf *n)
 				  .applayer = true, .totals = true, .null_values = true, .payload_size = 4096};
 	o->app.http.extended = o->app.dns.requests = o->app.dns.responses = o->app.dns.detailed = o->app.dns.grouped = true;
 	o->app.tls.session_resumption = true;
-	o->app.dns.version = 3;
+	const char *environment = getenv("SURICATA_EVE_DNS_VERSION"); /* as Suricata: where the file says nothing */
+	o->app.dns.version = environment && strcmp(environment, "2") == 0 ? 2 : 3;
 	o->vars = conf_bool(n, "metadata", true);
 	o->community_id = conf_bool(n, "community-id", false);
 	int64_t seed = 0;

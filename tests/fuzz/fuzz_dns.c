@@ -5,9 +5,6 @@
 
 #include <stdlib.h>
 
-__attribute__((weak)) void flow_swap(struct flow *f)
-{
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

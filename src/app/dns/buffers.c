@@ -61,13 +61,16 @@ static unsigned record_names(const struct dns_record *r)
 	return 1 + (r->target.text.data != NULL) + (r->mailbox.text.data != NULL);
 }
 
-/* All names of an answer's records. A message may have thousands: the walk goes on where it was. */
+/* All names of a response: the questions', then those of its records. There may be thousands: the walk goes on where it was. */
 GETTER(response_name)
 {
 	struct dns_tx *t = (struct dns_tx *)tx;
 	const struct dns_message *m = message_of(tx, direction);
 	if (!m)
 		return false;
+	if (index < m->n_questions)
+		return give(m->question[index].name.text, out);
+	index -= m->n_questions;
 	if (index < t->cursor.first)
 		t->cursor.section = t->cursor.record = t->cursor.first = 0;
 	for (; t->cursor.section < DNS_SECTION_N_; t->cursor.section++, t->cursor.record = 0)

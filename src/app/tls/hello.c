@@ -186,10 +186,13 @@ bool tls_client_hello(const struct tls_context *c, struct bytes body)
 	return ok;
 }
 
-/* Drafts of TLS 1.3 before 22 had no session id and no compression, and said their version in the first field. */
+/*
+ * Drafts of TLS 1.3 before 22 had no session id and no compression, and said their version in the first field; those before 16
+ * said 1.3 there.
+ */
 static bool is_short_form(uint16_t version)
 {
-	return version >= 0x7f00 && version <= 0x7f15;
+	return version == TLS_1_3 || (version >= 0x7f00 && version <= 0x7f15);
 }
 
 bool tls_server_hello(const struct tls_context *c, struct bytes body)
@@ -211,7 +214,7 @@ bool tls_server_hello(const struct tls_context *c, struct bytes body)
 	side->session_id = bytes_keep(&t->tx.arena, session_id);
 	side->ciphers = numbers_keep(&t->tx.arena, bytes_of(cipher, 2));
 	side->extensions = (struct tls_numbers){0};
-	c->s->negotiated = version;
+	c->s->negotiated = version == TLS_1_3 ? TLS_1_3_OLD_DRAFT : version;
 	bool ok = extensions(c, side, &r, server_extension);
 	side->version = c->s->negotiated;
 	if (ja3_wanted(c) && !t->ja3s.len)

@@ -215,7 +215,7 @@ static void log_fields(struct json *j, const struct tls_tx *t, const struct app_
 bool tls_log_ready(const struct app_flow *a, const struct app_tx *tx)
 {
 	const struct tls_tx *t = (const struct tls_tx *)tx;
-	if (a->error[0] || a->error[1])
+	if (a->error[0] || a->error[1] || t->refused)
 		return true;
 	if (!CLIENT->version)
 		return false;

@@ -72,6 +72,8 @@ static void alert(const struct tls_context *c, struct bytes body)
 		return;
 	if (body.len != 2 || body.data[0] < 1 || body.data[0] > 2)
 		tls_event(c, TLS_EVENT_INVALID_ALERT);
+	else if (body.data[0] == 2 && c->direction == TO_CLIENT && c->s->tx)
+		c->s->tx->refused = true;
 }
 
 /* RFC 6520: type, length of the payload, payload, at least 16 bytes of padding. */

@@ -143,5 +143,5 @@ const struct app_proto app_tls = {
 	.complete = {TLS_CLIENT_FINISHED, TLS_SERVER_FINISHED}, .patterns = patterns, .n_patterns = sizeof patterns / sizeof *patterns,
 	.keywords = tls_keywords, .n_keywords = N_TLS_KEYWORDS, .events = tls_event_names, .upper_events = true, .loggers = loggers, .n_loggers = 1,
 	.configure = configure, .unconfigure = unconfigure, .open = open_state, .parse = tls_parse, .close = close_state, .tx_release = release_tx,
-	.first_dir = TO_SERVER,
+	.first_dir = TO_SERVER, .one_tx = true,
 };

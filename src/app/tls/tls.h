@@ -19,6 +19,7 @@ enum tls_server_state {
 enum {
 	TLS_MAX_RECORD = 16384 + 2048, TLS_MAX_MESSAGE = 128 * 1024, TLS_MAX_CERTIFICATES = 32, TLS_MAX_ALPN = 64, TLS_RANDOM = 32,
 	SSL_2 = 0x0002, SSL_3 = 0x0300, TLS_1_0 = 0x0301, TLS_1_1 = 0x0302, TLS_1_2 = 0x0303, TLS_1_3 = 0x0304,
+	TLS_1_3_OLD_DRAFT = 0x7f01, /* any before draft 16 */
 };
 
 enum tls_event {
@@ -69,6 +70,7 @@ struct tls_tx {
 	bool event_only;               /* made after the handshake's, for an event */
 	struct tls_side side[2];
 	struct bytes sni;
+	bool refused; /* the server answered with a fatal alert */
 	bool wants_client_certificate, changed_cipher[2], sent_data[2];
 	uint8_t seen;                  /* enum tls_seen */
 	struct tls_numbers signature_algorithms, groups, versions; /* of the client's hello */
