@@ -180,10 +180,11 @@ struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const st
 static void free_scans(struct engine *e)
 {
 	for (int kind = 0; kind < PAYLOAD_KIND_N_; kind++)
-		for (int d = 0; d < 2; d++) {
-			free(e->payload[kind][d].by_port[0]);
-			free(e->payload[kind][d].by_port[1]);
-			free(e->payload[kind][d].by_app);
+		for (int i = 0; i < 4; i++) {
+			struct payload_point *p = &e->payload[kind][i / 2][i % 2];
+			free(p->by_port[0]);
+			free(p->by_port[1]);
+			free(p->by_app);
 		}
 }
 

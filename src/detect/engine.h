@@ -162,7 +162,7 @@ struct engine {
 	/* points */
 	uint64_t *at_packet, *at_event, *at_first, *at_protocol;
 	struct number_list decoder, link;
-	struct payload_point payload[PAYLOAD_KIND_N_][2];
+	struct payload_point payload[PAYLOAD_KIND_N_][2][2]; /* by direction, and by whether the flow is established */
 	struct app_point (*app)[2];   /* by row of app_protocols */
 	size_t n_app;
 	const struct app_keyword ***rows; /* [protocol][buffer - BUFFER_APP] */
@@ -190,7 +190,12 @@ bool signature_covers(const struct signature *s, unsigned proto);
 struct prefilter *prefilter_new(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction);
 /* The one of an app buffer, made if there is none. */
 struct prefilter *prefilter_get(struct engine *e, unsigned buffer, const struct transform_chain *transforms, int direction);
-void prefilter_add(struct prefilter *p, const struct signature *s);
+struct pattern_choice { /* of a signature */
+	struct bytes content;
+	bool nocase;
+	uint32_t latest; /* see prefilter_entry */
+};
+void prefilter_add(struct prefilter *p, uint32_t number, const struct pattern_choice *c);
 bool prefilter_possible(const struct signature *s);
 int prefilters_compile(struct engine *e, struct error *error);
 void prefilters_free(struct engine *e);
@@ -210,7 +215,7 @@ struct group {
 	} key;
 	uint32_t id;
 	const struct group_rules *rules;
-	const struct prefilter *stream[SCAN_MAX + 1], *packet[SCAN_MAX + 1]; /* ended by NULL */
+	const struct prefilter *stream[2][SCAN_MAX + 1], *packet[2][SCAN_MAX + 1]; /* by whether it is established; ended by NULL */
 	struct group *next;
 };
 struct group_cache;

@@ -163,9 +163,11 @@ static struct group *make_group(struct group_cache *c, const struct group_key *k
 	if (!g)
 		return NULL;
 	*g = (struct group){.key = *k, .id = c->n, .rules = rules};
-	if (k->kind == PAYLOAD_TCP)
-		add_scans(&c->engine->payload[PAYLOAD_STREAM][k->direction], k, g->stream);
-	add_scans(&c->engine->payload[k->kind][k->direction], k, g->packet);
+	for (int established = 0; established < 2; established++) {
+		if (k->kind == PAYLOAD_TCP)
+			add_scans(&c->engine->payload[PAYLOAD_STREAM][k->direction][established], k, g->stream[established]);
+		add_scans(&c->engine->payload[k->kind][k->direction][established], k, g->packet[established]);
+	}
 	c->group[c->n++] = g;
 	return g;
 }

@@ -178,9 +178,14 @@ static void scan_of(const struct payload_scan *scan, const struct prefilter *out
 	out[n] = NULL;
 }
 
+static bool is_established(const struct detect_scratch *s)
+{
+	return s->packet->flags & PACKET_ESTABLISHED;
+}
+
 static void scan_app(struct detect_scratch *s, enum payload_kind kind, struct bytes data, uint64_t offset, uint64_t fresh)
 {
-	const struct payload_point *point = &s->engine->payload[kind][s->direction];
+	const struct payload_point *point = &s->engine->payload[kind][s->direction][is_established(s)];
 	const struct app_flow *a = s->flow ? s->flow->app : NULL;
 	const struct prefilter *list[4];
 	if (!point->by_app || !a || !a->proto)
@@ -207,7 +212,7 @@ static void find_in_stream(struct detect_scratch *s, bool flush)
 		kept->lost[d] = false;
 	}
 	add_kept(s, d);
-	scan_all(in, in->group->stream, in->chunk.data, in->chunk.offset, fresh);
+	scan_all(in, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
 	scan_app(s, PAYLOAD_STREAM, in->chunk.data, in->chunk.offset, fresh);
 }
 
@@ -217,10 +222,10 @@ static void find_in_packet(struct detect_scratch *s)
 	const struct packet *p = s->packet;
 	if (!p->payload.len || p->flags & PACKET_PSEUDO || no_payload_inspection(s))
 		return;
-	scan_all(in, in->group->packet, p->payload, 0, 0);
+	scan_all(in, in->group->packet[is_established(s)], p->payload, 0, 0);
 	scan_app(s, (enum payload_kind)in->group->key.kind, p->payload, 0, 0);
 	if (p->is_tcp && !(p->flags & PACKET_STREAM_ADDED)) {
-		scan_all(in, in->group->stream, p->payload, 0, 0);
+		scan_all(in, in->group->stream[is_established(s)], p->payload, 0, 0);
 		scan_app(s, PAYLOAD_STREAM, p->payload, 0, 0);
 	}
 }

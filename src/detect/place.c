@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { HEAD_MAX = 1024, BRIEF = 4, WIDE_PORTS = 4096 };
+enum { HEAD_MAX = 512 /* how far the beginning of a payload goes */, BRIEF = 4, ENOUGH = 3, WIDE_PORTS = 4096 };
 
 bool signature_toward(const struct signature *s, int direction)
 {
@@ -81,12 +81,19 @@ static void place_headers(struct engine *e)
 	}
 	classifier_finish(e->addresses);
 	classifier_finish(e->ports);
-	static const uint8_t first[] = {PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMPV6, PROTO_SCTP};
-	for (unsigned i = 0; i < sizeof first; i++)
-		add_column(e, first[i]);
-	for (unsigned proto = 0; proto < 256; proto++)
-		if (!memchr(first, (int)proto, sizeof first))
+	uint8_t named[32] = {0}; /* protocols that some rule names; the others are alike */
+	for (uint32_t i = 0; i < e->n_sigs; i++)
+		for (unsigned k = 0; k < 32 && !e->sig[i]->any_proto; k++)
+			named[k] |= e->sig[i]->proto_bits[k];
+	int other = -1;
+	for (unsigned proto = 0; proto < 256; proto++) {
+		bool is_named = named[proto / 8] >> (proto % 8) & 1;
+		if (is_named || other < 0)
 			add_column(e, proto);
+		else
+			e->column[proto] = e->column[other];
+		other = is_named ? other : (int)proto;
+	}
 }
 
 /* Transactions */
@@ -148,7 +155,7 @@ static void place_tx(struct engine *e, const struct signature *s)
 				continue;
 			}
 			if (!known[d])
-				prefilter_add(p, s);
+				prefilter_add(p, s->number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth});
 			known[d] = true;
 		}
 	}
@@ -165,19 +172,60 @@ static bool looks_at(const struct signature *s, enum payload_kind kind)
 	return covers_kind(s, kind);
 }
 
-static struct prefilter **part_of(struct payload_scan *scan, const struct signature *s)
+/* A packet's payload is no longer than this, or no packet of the rule; 0: no limit. */
+static uint32_t longest_payload(const struct signature *s)
 {
-	if (s->fast.depth && s->fast.depth <= HEAD_MAX)
-		return &scan->head;
-	return s->fast.content.len < BRIEF ? &scan->brief : &scan->any;
+	for (const struct packet_test *t = s->tests; t; t = t->next) {
+		if (!t->keyword || strcmp(t->keyword->name, "dsize") != 0 || !t->data)
+			continue;
+		const struct number_test *n = t->data;
+		uint64_t most = n->mode == NUMBER_EQ || n->mode == NUMBER_LE ? n->a : n->mode == NUMBER_LT ? n->a - !!n->a :
+				n->mode == NUMBER_RANGE ? n->b - !!n->b : 0;
+		return most <= UINT16_MAX ? (uint32_t)most : 0;
+	}
+	return 0;
 }
 
-static void scan_add(struct engine *e, struct payload_scan *scan, const struct signature *s, int direction)
+/* A content that must end within the first bytes, or 0. */
+static uint32_t anchored_end(const struct program_step *st)
 {
-	struct prefilter **p = part_of(scan, s);
+	const struct step_content *c = &st->content;
+	if (st->kind != STEP_CONTENT || st->flags & (STEP_NEGATED | STEP_RELATIVE) || !(st->flags & (STEP_DEPTH | STEP_STARTSWITH)))
+		return 0;
+	if (c->offset.var >= 0 || c->depth.var >= 0 || c->offset.value < 0 || c->depth.value <= 0 || c->offset.value + c->depth.value > HEAD_MAX)
+		return 0;
+	return (uint32_t)(c->offset.value + c->depth.value);
+}
+
+/*
+ * What is looked for in payloads. They are long and most rules look at their beginning, so a content that lies there is taken rather
+ * than the fast pattern, if it says enough. Any content that must be there would do.
+ */
+static struct pattern_choice choose(const struct signature *s, enum payload_kind kind)
+{
+	struct pattern_choice c = {s->fast.content, s->fast.nocase, s->fast.depth};
+	uint32_t most = kind == PAYLOAD_STREAM ? 0 : longest_payload(s);
+	if (most && (!c.latest || most < c.latest))
+		c.latest = most;
+	if (c.latest && c.latest <= HEAD_MAX)
+		return c;
+	const struct program_step *best = NULL;
+	for (const struct inspection *in = s->inspections; in; in = in->next)
+		for (const struct program_step *st = in->buffer == BUFFER_PAYLOAD && !in->transforms && in->program ? in->program->first : NULL; st; st = st->next) {
+			size_t len = st->kind == STEP_CONTENT ? st->content.pattern.len : 0;
+			if (anchored_end(st) && (len >= ENOUGH || len >= c.content.len) && (!best || len > best->content.pattern.len))
+				best = st;
+		}
+	return best ? (struct pattern_choice){best->content.pattern, best->flags & STEP_NOCASE, anchored_end(best)} : c;
+}
+
+static void scan_add(struct engine *e, struct payload_scan *scan, const struct signature *s, enum payload_kind kind, int direction)
+{
+	struct pattern_choice c = choose(s, kind);
+	struct prefilter **p = c.latest && c.latest <= HEAD_MAX ? &scan->head : c.content.len < BRIEF ? &scan->brief : &scan->any;
 	if (!*p)
 		*p = prefilter_new(e, BUFFER_PAYLOAD, NULL, direction);
-	prefilter_add(*p, s);
+	prefilter_add(*p, s->number, &c);
 }
 
 static bool is_wide(const struct port_set *ports, bool any)
@@ -219,7 +267,7 @@ static void note_classes(struct engine *e, struct class_lists *l, const struct p
 }
 
 /* A class's own scan; classes with the same signatures share it. */
-static void make_by_port(struct engine *e, struct payload_point *point, int side, int direction, struct class_lists *l)
+static void make_by_port(struct engine *e, struct payload_point *point, int side, enum payload_kind kind, int direction, struct class_lists *l)
 {
 	point->by_port[side] = xcalloc(l->n, sizeof *point->by_port[side]);
 	for (uint32_t c = 0; c < l->n; c++) {
@@ -232,40 +280,41 @@ static void make_by_port(struct engine *e, struct payload_point *point, int side
 			continue;
 		}
 		for (size_t i = 0; i < list->n; i++)
-			scan_add(e, &point->by_port[side][c], e->sig[list->number[i]], direction);
+			scan_add(e, &point->by_port[side][c], e->sig[list->number[i]], kind, direction);
 	}
 	for (uint32_t c = 0; c < l->n; c++)
 		free(l->list[c].number);
 }
 
-static void scan_add_app(struct engine *e, struct payload_point *point, const struct signature *s, int direction)
+static void scan_add_app(struct engine *e, struct payload_point *point, const struct signature *s, enum payload_kind kind, int direction)
 {
 	if (!point->by_app)
 		point->by_app = xcalloc(e->n_app, sizeof *point->by_app);
 	for (unsigned i = 0; i < s->n_app; i++)
-		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], s, direction);
+		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], s, kind, direction);
 }
 
-static void place_payload(struct engine *e, const uint64_t *fast, enum payload_kind kind, int direction)
+static void place_payload(struct engine *e, const uint64_t *fast, enum payload_kind kind, int direction, int established)
 {
-	struct payload_point *point = &e->payload[kind][direction];
+	struct payload_point *point = &e->payload[kind][direction][established];
+	uint64_t never = established ? SIG_NOT_ESTABLISHED : SIG_ESTABLISHED;
 	struct class_lists narrow[2];
 	for (int side = 0; side < 2; side++)
 		narrow[side] = (struct class_lists){xcalloc(port_classes(e), sizeof(struct number_list)), port_classes(e)};
 	for (uint32_t i = 0; i < e->n_sigs; i++) {
 		const struct signature *s = e->sig[i];
-		if (!bits_test(fast, i) || !signature_toward(s, direction) || !looks_at(s, kind))
+		if (!bits_test(fast, i) || s->flags & never || !signature_toward(s, direction) || !looks_at(s, kind))
 			continue;
 		int side = narrow_side(s);
 		if (s->n_app)
-			scan_add_app(e, point, s, direction);
+			scan_add_app(e, point, s, kind, direction);
 		else if (side < 0)
-			scan_add(e, &point->all, s, direction);
+			scan_add(e, &point->all, s, kind, direction);
 		else
 			note_classes(e, &narrow[side], side ? s->dport : s->sport, i);
 	}
 	for (int side = 0; side < 2; side++) {
-		make_by_port(e, point, side, direction, &narrow[side]);
+		make_by_port(e, point, side, kind, direction, &narrow[side]);
 		free(narrow[side].list);
 	}
 }
@@ -325,7 +374,7 @@ void engine_place(struct engine *e)
 	for (uint32_t i = 0; i < e->n_sigs; i++)
 		place(e, e->sig[i], fast);
 	for (int kind = 0; kind < PAYLOAD_KIND_N_; kind++)
-		for (int d = 0; d < 2; d++)
-			place_payload(e, fast, (enum payload_kind)kind, d);
+		for (int i = 0; i < 4; i++)
+			place_payload(e, fast, (enum payload_kind)kind, i / 2, i % 2);
 	free(fast);
 }

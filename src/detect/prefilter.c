@@ -54,17 +54,16 @@ bool prefilter_possible(const struct signature *s)
 	return s->fast.content.len >= least && !s->fast.negated;
 }
 
-void prefilter_add(struct prefilter *p, const struct signature *s)
+void prefilter_add(struct prefilter *p, uint32_t number, const struct pattern_choice *c)
 {
 	struct pattern_list *l = p->building;
 	if (l->n == l->room) {
 		l->room = l->room ? l->room * 2 : 16;
 		l->item = xrealloc(l->item, l->room * sizeof *l->item);
 	}
-	struct bytes b = bytes_slice(s->fast.content, 0, PATTERN_MAX);
-	size_t cut = s->fast.content.len - b.len;
-	uint32_t latest = s->fast.depth > cut && !s->fast.transforms ? (uint32_t)(s->fast.depth - cut) : 0;
-	l->item[l->n++] = (struct pattern){b, s->fast.nocase, {s->number, latest}};
+	struct bytes b = bytes_slice(c->content, 0, PATTERN_MAX);
+	size_t cut = c->content.len - b.len;
+	l->item[l->n++] = (struct pattern){b, c->nocase, {number, c->latest > cut ? (uint32_t)(c->latest - cut) : 0}};
 	if (b.len > p->longest)
 		p->longest = (uint32_t)b.len;
 }
