@@ -462,6 +462,20 @@ struct capture *capture_nfqueue_open(const struct nfqueue_options *o, struct err
 	return &n->capture;
 }
 
+bool nfqueue_kernel_drops_merged(const char *release)
+{
+	unsigned major, minor, patch = 0;
+	if (sscanf(release, "%u.%u.%u", &major, &minor, &patch) < 2 || major != 6)
+		return false;
+	/* from 6.11 on; mended in 6.12.75, 6.18.14, 6.19.4 */
+	switch (minor) {
+	case 12: return patch <= 74;
+	case 18: return patch <= 13;
+	case 19: return patch <= 3;
+	default: return minor == 11 || (minor >= 13 && minor <= 17);
+	}
+}
+
 unsigned capture_nfqueue_fds(const struct capture *c, int fd[NFQUEUE_MAX_QUEUES])
 {
 	const struct nfqueue *n = (const struct nfqueue *)c;

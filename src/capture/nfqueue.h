@@ -24,6 +24,12 @@ struct nfqueue_options {
 /* NULL with words: what is in the way (queue taken and by whom, no permission, no such kernel feature) and what to do. */
 struct capture *capture_nfqueue_open(const struct nfqueue_options *options, struct error *error);
 
+/*
+ * Kernels (by `uname -r`) that drop datagrams which they had merged (UDP GRO) when the queue does not take them merged: CVE-2026-45859. There F_GSO is
+ * the lesser evil on every queue. Pure.
+ */
+bool nfqueue_kernel_drops_merged(const char *release);
+
 /* For a loop over several captures or signals: the sockets, one for each queue. */
 unsigned capture_nfqueue_fds(const struct capture *c, int fd[NFQUEUE_MAX_QUEUES]);
 /* Queues on which the kernel refused F_GSO or F_FAIL_OPEN although asked: bit n for queue[n]. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -107,11 +108,16 @@ static void list_interfaces(struct live *l)
 static int open_captures(struct live *l, struct error *error)
 {
 	const struct gateway_settings *s = &l->settings;
+	struct utsname kernel = {0};
+	bool merged = uname(&kernel) == 0 && nfqueue_kernel_drops_merged(kernel.release);
+	if (merged && s->own_table)
+		log_notice("Linux %s drops merged datagrams unless they are taken merged (CVE-2026-45859): so they are, and counted; a newer kernel is better",
+			   kernel.release);
 	for (unsigned i = 0; i < l->n_workers; i++) {
 		struct nfqueue_options o = {.fail_open = s->bypass, .interface_of = l->interface_of};
 		if (s->own_table) {
 			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(l->plan.tcp_queue + i), true};
-			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(l->plan.rest_queue + i), false};
+			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(l->plan.rest_queue + i), merged};
 		} else {
 			o.queue[o.n_queues++] = (struct nfqueue_queue){(uint16_t)(s->first_queue + i), true};
 		}

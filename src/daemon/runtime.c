@@ -204,7 +204,7 @@ int runtime_init(struct runtime *r, const struct runtime_options *o, struct erro
 	if (rc)
 		return rc;
 	struct output_context out = {
-		.log_dir = o->log_dir, .ips = o->ips, .live = o->live, .registry = r->registry, .app = r->app, .pcap_input = !o->live,
+		.log_dir = o->log_dir, .ips = o->ips && !o->ids_only, .live = o->live, .registry = r->registry, .app = r->app, .pcap_input = !o->live,
 		.interfaces = o->interfaces, .n_interfaces = o->n_interfaces,
 		.rules = r->engine ? engine_counts_of(r->engine) : NULL,
 	};
