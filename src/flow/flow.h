@@ -86,7 +86,7 @@ struct flow {
 	uint32_t generation;      /* detect/: rules that its groups belong to */
 	int in_interface;
 	struct tcp_session *tcp;  /* NULL: not TCP, or nothing seen that opens a session, or closed and freed */
-	uint8_t tcp_flags[2], tcp_flags_all; /* ORed over its life: to server, to client, both */
+	uint8_t tcp_flags[2], tcp_flags_all; /* of the packets of its session, ORed: to server, to client, both */
 	uint8_t tcp_state;        /* latest state, kept after the session is gone; enum tcp_state */
 	struct app_flow *app;
 	struct flow_bits *bits;

@@ -452,10 +452,6 @@ static void count_packet(struct flow_table *t, struct flow *f, struct packet *p,
 	p->flow_packet = f->side[0].packets + f->side[1].packets;
 	if (p->proto == f->key.proto) /* an ICMP error is no answer */
 		f->flags |= direction ? FLOW_TO_CLIENT_SEEN : FLOW_TO_SERVER_SEEN;
-	if (p->is_tcp && f->key.proto == PROTO_TCP) {
-		f->tcp_flags[direction] |= p->tcp.flags;
-		f->tcp_flags_all |= p->tcp.flags;
-	}
 	if (t->settings.elephant_bytes)
 		track_rate(t, f, bytes);
 	if (f->state >= FLOW_BYPASSED) {

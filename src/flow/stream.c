@@ -42,28 +42,35 @@ static const struct setting stream_rows[] = {
 	{"stream.reassembly.urgent.oob-limit", SETTING_U32, AT(urgent_oob_limit), "65535", NULL, 0, 65535, "most out-of-band bytes of a direction"},
 };
 
+/*
+ * The policy for sessions taken up in their middle is about flows, and must not contradict the wish to take them up: the manual's table
+ * in "Exception Policies" says which go together.
+ */
+static bool midstream_policy_fits(const char *own, bool midstream, bool ips)
+{
+	if (strcmp(own, "drop-packet") == 0 || strcmp(own, "pass-packet") == 0)
+		return false;
+	if (strcmp(own, "drop-flow") == 0)
+		return ips && !midstream;
+	if (strcmp(own, "bypass") == 0 || strcmp(own, "reject") == 0 || strcmp(own, "rejectboth") == 0)
+		return !midstream;
+	return true;
+}
+
 static int read_midstream_policy(struct stream_settings *s, struct conf *conf, bool ips, struct error *error)
 {
 	struct conf *node = conf_get(conf, "stream.midstream-policy");
 	const char *own = conf_string(conf, "stream.midstream-policy", NULL);
-	int rc = exception_policy_read(conf, "stream.midstream-policy", ips, false, &s->midstream_policy, error);
-	if (rc)
-		return rc;
-	if (!own && s->midstream) { /* who accepts such sessions does not want them dropped by default */
-		s->midstream_policy = EXCEPTION_IGNORE;
-		return 0;
-	}
-	bool of_packet = s->midstream_policy == EXCEPTION_DROP_PACKET || s->midstream_policy == EXCEPTION_PASS_PACKET;
-	bool contradicts = s->midstream && (s->midstream_policy == EXCEPTION_DROP_FLOW || s->midstream_policy == EXCEPTION_REJECT ||
-					    s->midstream_policy == EXCEPTION_REJECT_BOTH || s->midstream_policy == EXCEPTION_BYPASS);
-	if (own && (of_packet || contradicts)) {
-		error_set(error, EINVAL, "stream.midstream-policy: '%s' does not go with %s", own,
-			  of_packet ? "a setting that is about flows" : "stream.midstream: true");
+	if (own && !midstream_policy_fits(own, s->midstream, ips)) {
+		error_set(error, EINVAL, "stream.midstream-policy: '%s' does not go with stream.midstream: %s%s", own, s->midstream ? "true" : "false",
+			  ips ? "" : " where nothing can be dropped");
 		return node ? conf_place(node, error) : -EINVAL;
 	}
-	if (of_packet)
+	int rc = exception_policy_read(conf, "stream.midstream-policy", ips, false, &s->midstream_policy, error);
+	bool of_packet = s->midstream_policy == EXCEPTION_DROP_PACKET || s->midstream_policy == EXCEPTION_PASS_PACKET;
+	if (rc == 0 && !own && (s->midstream || of_packet)) /* who accepts such sessions does not want them dropped by default */
 		s->midstream_policy = EXCEPTION_IGNORE;
-	return 0;
+	return rc;
 }
 
 int stream_settings_read(struct stream_settings *s, struct conf *conf, bool ips, struct error *error)
@@ -255,6 +262,8 @@ static void mark_packet(struct segment *g)
 	struct tcp_session *s = g->s;
 	if (!s)
 		return;
+	g->f->tcp_flags[packet_direction(g->p)] |= g->flags;
+	g->f->tcp_flags_all |= g->flags;
 	if (s->state >= TCP_ESTABLISHED)
 		g->p->flags |= PACKET_STREAM_EST | PACKET_ESTABLISHED;
 	else

@@ -448,7 +448,7 @@ static bool server_on_syn_recv(struct segment *g)
 			return segment_refuse(g, EVENT_STREAM_4WHS_INVALID_ACK);
 		return establish(g);
 	}
-	bool client_went_on = seq_gt(g->ack, g->to->next_seq);
+	bool client_went_on = !g->e->settings.inline_mode && seq_gt(g->ack, g->to->next_seq); /* inline, nothing is lost before us */
 	if (s->fast_open || (s->midstream_synack && g->seq == g->from->next_seq) || client_went_on)
 		return establish(g);
 	if (g->len) {

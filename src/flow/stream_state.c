@@ -36,7 +36,7 @@ uint32_t segment_window(const struct segment *g)
 
 /*
  * PAWS (RFC 7323 section 5): an older timestamp is an old duplicate. Hosts differ in what they let pass: some take a zero, Linux a
- * value that is one less.
+ * value that is one less. A reset is taken whatever its timestamp (section 5.2), though it is worth telling.
  */
 bool segment_timestamp_ok(struct segment *g)
 {
@@ -45,8 +45,7 @@ bool segment_timestamp_ok(struct segment *g)
 	if (!side->has_timestamp || !t->has_timestamp || !side->ts_started)
 		return true;
 	enum os_policy os = g->e->settings.liberal_timestamps ? OS_LINUX : side->os;
-	if (t->ts_value == 0 && (os == OS_LINUX || os == OS_OLD_LINUX || os == OS_WINDOWS || os == OS_VISTA || os == OS_WINDOWS2K3 ||
-				 os == OS_SOLARIS || os == OS_HPUX11))
+	if (t->ts_value == 0 && (os == OS_OLD_LINUX || os == OS_WINDOWS || os == OS_VISTA || os == OS_WINDOWS2K3))
 		return true;
 	if (side->last_ts == 0)
 		return true;
@@ -102,6 +101,7 @@ bool segment_rst_ok(struct segment *g)
 		return true;
 	if (g->flags & TCP_ACK && g->ack && !segment_ack_ok(g))
 		return segment_refuse(g, EVENT_STREAM_RST_INVALID_ACK);
+	segment_timestamp_ok(g);
 	uint32_t last = g->seq + g->len;
 	bool ok;
 	switch (from->os) {

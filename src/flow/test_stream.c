@@ -105,6 +105,7 @@ static const struct conversation conversations[] = {
 	{"keep-alive", 0, OPEN "c PA 'abc'; s A; c A @3 'c'; s A", "established", "", "abc", ""},
 	{"old timestamp", 0, "c S t100; s SA t500; c A t100; c PA t90 'abc'; s A a1 t501", "established", "pkt_invalid_timestamp", "", ""},
 	{"one tick back is well with Linux", 0, "c S t100; s SA t500; c A t100; c PA t99 'abc'; s A t501", "established", "", "abc", ""},
+	{"reset with an old timestamp", 0, "c S t100; s SA t500; c A t100; s R t0", "closed", "pkt_invalid_timestamp", "", ""},
 	{"but not with others", STRICT_TS, "c S t100; s SA t500; c A t100; c PA t99 'abc'; s A a1 t501", "established", "pkt_invalid_timestamp", "", ""},
 	{"old timestamp, minutes later", 0, "c S t100; s SA t500; c A t100; c PA t90 +400 'abc'; s A a1", "established", "pkt_invalid_timestamp", "", ""},
 	{"depth", DEPTH, OPEN "c PA 'abcdef'; c PA 'ghijkl'; s A; c PA 'mno'; s A", "established", "reassembly_depth_reached", "abcdefghij>", ""},
