@@ -13,8 +13,7 @@
 #include <string.h>
 
 struct alert_count {
-	uint32_t gid, sid;
-	const struct signature *sig;
+	const struct signature *sig; /* NULL: has not alerted */
 	uint64_t count;
 };
 
@@ -37,8 +36,8 @@ struct worker {
 	struct packet pseudo;
 	usec_t now, first;
 	uint64_t packets, bytes, drops;
-	struct alert_count *alerts;
-	size_t n_alerts, alerts_room;
+	struct alert_count *alerts; /* by number of the signature */
+	size_t n_alerts;
 	bool app_ready;
 };
 
@@ -46,21 +45,10 @@ enum { EXPIRE_A_PACKET = 4, EXPIRE_A_TICK = 4096, RAW_PIECES = 16 };
 
 static void count_alert(struct worker *w, const struct signature *sig)
 {
-	for (size_t i = 0; i < w->n_alerts; i++) {
-		if (w->alerts[i].sid == sig->sid && w->alerts[i].gid == sig->gid) {
-			w->alerts[i].count++;
-			return;
-		}
+	if (sig->number < w->n_alerts) {
+		w->alerts[sig->number].sig = sig;
+		w->alerts[sig->number].count++;
 	}
-	if (w->n_alerts == w->alerts_room) {
-		size_t room = w->alerts_room ? w->alerts_room * 2 : 64;
-		struct alert_count *more = realloc(w->alerts, room * sizeof *more);
-		if (!more)
-			return;
-		w->alerts = more;
-		w->alerts_room = room;
-	}
-	w->alerts[w->n_alerts++] = (struct alert_count){sig->gid, sig->sid, sig, 1};
 }
 
 /* Detection, its consequences and its records for one packet; flow and app state are as the packet left them. */
@@ -429,7 +417,9 @@ static bool worker_init(struct worker *w, unsigned index)
 	want_from(w, "ja3", &w->app.want_ja3);
 	want_from(w, "ja4", &w->app.want_ja4);
 	w->detect = detect_scratch_new(r->engine, &r->engine_settings, &w->counters);
-	if (!w->detect)
+	w->n_alerts = r->engine ? engine_counts_of(r->engine)->evaluated : 0;
+	w->alerts = calloc(w->n_alerts + 1, sizeof *w->alerts);
+	if (!w->detect || !w->alerts)
 		return false;
 	w->detect->shared = w->state->shared;
 	w->detect->tag = respond_tag;
@@ -494,5 +484,6 @@ const struct app_worker *worker_app(const struct worker *w)
 void worker_alerts(const struct worker *w, void (*visit)(void *c, const struct signature *sig, uint64_t count), void *context)
 {
 	for (size_t i = 0; i < w->n_alerts; i++)
-		visit(context, w->alerts[i].sig, w->alerts[i].count);
+		if (w->alerts[i].sig)
+			visit(context, w->alerts[i].sig, w->alerts[i].count);
 }
