@@ -47,11 +47,13 @@ static void chunk(struct app_worker *w, struct flow *f, struct side *side, int d
 		struct bytes more = reader_bytes(r, len < reader_left(r) ? len : reader_left(r));
 		buffer_add(&side->held, more.data, more.len);
 		uint8_t *exact = malloc(side->held.len ? side->held.len : 1); /* one byte too far shows */
-		memcpy(exact, side->held.data ? side->held.data : (const uint8_t *)"", side->held.len);
+		if (side->held.len)
+			memcpy(exact, side->held.data, side->held.len);
 		in.data = bytes_of(exact, side->held.len);
 		in.eof = len == 0;
 		size_t used = app_stream_input(w, f, direction, &in, &side->stop);
-		memmove(side->held.data, side->held.data + used, side->held.len - used);
+		if (used)
+			memmove(side->held.data, side->held.data + used, side->held.len - used);
 		side->held.len -= used;
 		free(exact);
 		return;

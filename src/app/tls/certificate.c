@@ -44,22 +44,24 @@ bool tls_certificates(const struct tls_context *c, struct bytes body)
 	if (side->n_certificates)
 		return true; /* renegotiation */
 	unsigned n = count(list, &whole);
-	if (outer.failed || !whole)
+	if (outer.failed)
+		return false;
+	if (reader_left(&outer))
 		tls_event(c, TLS_EVENT_CERTIFICATE_INVALID_LENGTH);
 	side->n_certificates = n;
 	if (n > TLS_MAX_CERTIFICATES)
 		n = TLS_MAX_CERTIFICATES;
 	if (n == 0)
-		return true;
+		return whole;
 	side->certificate = arena_alloc(arena, n * sizeof *side->certificate);
 	uint8_t *copy = arena_copy(arena, list.data, list.len);
 	if (!side->certificate || !copy) {
 		side->n_certificates = 0;
-		return true;
+		return whole;
 	}
 	struct reader r = reader_over(bytes_of(copy, list.len));
 	for (unsigned i = 0; i < n; i++)
 		side->certificate[i] = reader_bytes(&r, reader_u24(&r));
 	first_read(c, side);
-	return true;
+	return whole;
 }

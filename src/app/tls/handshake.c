@@ -9,6 +9,12 @@ enum message_type {
 	CLIENT_KEY_EXCHANGE = 16,
 };
 
+/* Types that IANA lists. */
+static bool type_is_known(unsigned type)
+{
+	return type <= 6 || type == 8 || (type >= CERTIFICATE && type <= CLIENT_KEY_EXCHANGE) || (type >= 20 && type <= 26) || type == 67 || type == 254;
+}
+
 static void note(const struct tls_context *c, uint8_t seen)
 {
 	c->s->tx->seen |= seen;
@@ -66,6 +72,8 @@ static void message(const struct tls_context *c, unsigned type, struct bytes bod
 {
 	if (!c->s->tx)
 		return;
+	if (!type_is_known(type))
+		tls_event(c, TLS_EVENT_INVALID_HANDSHAKE_MESSAGE);
 	if (c->direction == TO_SERVER)
 		client_message(c, type, body);
 	else
@@ -88,7 +96,7 @@ static size_t messages_take(const struct tls_context *c, struct bytes data)
 			break;
 		uint32_t head = load_be32(data.data + at), len = head & 0xffffff;
 		if (len > TLS_MAX_MESSAGE) {
-			tls_event(c, TLS_EVENT_HANDSHAKE_INVALID_LENGTH);
+			tls_event(c, type_is_known(head >> 24) ? TLS_EVENT_HANDSHAKE_INVALID_LENGTH : TLS_EVENT_INVALID_HANDSHAKE_MESSAGE);
 			io->handshake_skip = MESSAGE_HEADER + len;
 			continue;
 		}

@@ -217,6 +217,8 @@ bool tls_server_hello(const struct tls_context *c, struct bytes body)
 	c->s->negotiated = version == TLS_1_3 ? TLS_1_3_OLD_DRAFT : version;
 	bool ok = extensions(c, side, &r, server_extension);
 	side->version = c->s->negotiated;
+	if (side->version > TLS_1_3 && !tls_has_1_3_name(side->version))
+		tls_event(c, TLS_EVENT_INVALID_RECORD_VERSION);
 	if (ja3_wanted(c) && !t->ja3s.len)
 		tls_ja3s(t, version);
 	return ok;

@@ -2,7 +2,7 @@
 /* The record layer (RFC 8446 5.1, RFC 5246 6.2). */
 #include "app/tls/tls.h"
 
-enum { HEADER = 5, MANY_RECORDS = 255 };
+enum { HEADER = 5, MANY_RECORDS = 255, PADDING = 16 /* of a heartbeat */ };
 enum record_type { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22, APPLICATION_DATA = 23, HEARTBEAT = 24 };
 
 static uint8_t done_state(int direction)
@@ -81,11 +81,11 @@ static void heartbeat(const struct tls_context *c, struct bytes body)
 {
 	struct reader r = reader_over(body);
 	unsigned type = reader_u8(&r), len = reader_u16(&r);
-	if (r.failed || type < 1 || type > 2 || len > reader_left(&r))
+	if (r.failed || type < 1 || type > 2 || len + PADDING > reader_left(&r))
 		tls_event(c, TLS_EVENT_INVALID_HEARTBEAT);
 	else if (len > 16384)
 		tls_event(c, TLS_EVENT_OVERFLOW_HEARTBEAT);
-	else
+	else if (c->direction == TO_SERVER)
 		tls_event(c, TLS_EVENT_HEARTBEAT);
 }
 
@@ -108,7 +108,7 @@ static bool version_is_known(uint16_t v)
 	return (v >= SSL_3 && v <= TLS_1_3) || (v >= 0x7f10 && v <= 0x7f1c);
 }
 
-static bool header_check(const struct tls_context *c, unsigned type, uint16_t version)
+static bool header_check(const struct tls_context *c, unsigned type, uint16_t version, size_t len)
 {
 	struct tls_tx *t = c->s->tx;
 	if (t && !t->side[c->direction].version)
@@ -117,7 +117,9 @@ static bool header_check(const struct tls_context *c, unsigned type, uint16_t ve
 		tls_event(c, TLS_EVENT_INVALID_RECORD_TYPE);
 		return false;
 	}
-	if (!version_is_known(version))
+	if (len > TLS_MAX_RECORD)
+		tls_event(c, TLS_EVENT_INVALID_RECORD_LENGTH);
+	else if (!version_is_known(version) && !c->s->both_encrypted)
 		tls_event(c, TLS_EVENT_INVALID_RECORD_VERSION);
 	return true;
 }
@@ -154,14 +156,12 @@ static ptrdiff_t tls_record(const struct tls_context *c, struct bytes data)
 	bool encrypted = io->encrypted && type != CHANGE_CIPHER_SPEC;
 	if (!encrypted && type != APPLICATION_DATA && len <= TLS_MAX_RECORD && data.len < HEADER + len && type >= CHANGE_CIPHER_SPEC && type <= HEARTBEAT)
 		return 0;
-	if (!header_check(c, type, version))
+	if (!header_check(c, type, version, len))
 		return -1;
 	io->is_tls = true;
 	if (type == APPLICATION_DATA) {
 		application_data(c);
 	}
-	if (len > TLS_MAX_RECORD)
-		tls_event(c, TLS_EVENT_INVALID_RECORD_LENGTH);
 	if (encrypted && type == HEARTBEAT)
 		encrypted_heartbeat(c, (uint32_t)len);
 	if (encrypted || type == APPLICATION_DATA || len > TLS_MAX_RECORD) {
