@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 enum { CANDIDATES_INSIDE = 8, CANDIDATES_MAX = 4096 };
-enum candidate_state { CANDIDATE_HEADER_FITS = 1, CANDIDATE_DEAD = 2 /* matched, or cannot match any more */ };
+enum candidate_state { CANDIDATE_HEADER_FITS = 1, CANDIDATE_DEAD = 2 /* matched, or cannot match any more */, CANDIDATE_MATCHED = 4 };
 
 struct candidate {
 	uint32_t number;
@@ -224,16 +224,17 @@ static enum holds run_inspection(struct walk *w, const struct signature *sig, co
 	return h == HOLDS && i->tests ? run_tests(w, i) : h;
 }
 
-/* A => rule's inspections of the other direction hold if they did when that direction was looked at. */
-static uint32_t held_by_other_side(const struct walk *w, const struct signature *sig)
+/* A => rule's inspections of the other direction hold if they did when that direction was looked at; it matches once. */
+static const struct candidate *other_side(const struct walk *w, const struct signature *sig)
 {
+	static const struct candidate none;
 	const struct detect_tx *t = w->tx->detect[!w->direction];
-	if (!t || t->generation != w->state->generation)
-		return 0;
+	if (!t || t->generation != w->state->generation || !(sig->flags & SIG_TO_EITHER))
+		return &none;
 	for (uint32_t i = 0; i < t->n; i++)
 		if (t->candidate[i].number == sig->number)
-			return t->candidate[i].held;
-	return 0;
+			return &t->candidate[i];
+	return &none;
 }
 
 static bool hook_reached(const struct walk *w, const struct signature *sig)
@@ -247,8 +248,13 @@ static bool hook_reached(const struct walk *w, const struct signature *sig)
 static bool inspections_hold(struct walk *w, const struct signature *sig, struct candidate *c)
 {
 	bool either = sig->flags & SIG_TO_EITHER, all = true;
-	uint32_t held = c->held | (either ? held_by_other_side(w, sig) : 0);
+	const struct candidate *other = other_side(w, sig);
+	uint32_t held = c->held | other->held;
 	unsigned n = 0;
+	if (other->state & CANDIDATE_MATCHED) {
+		c->state |= CANDIDATE_DEAD;
+		return false;
+	}
 	for (const struct inspection *i = sig->inspections; i; i = i->next, n++) {
 		uint32_t bit = n < 32 ? UINT32_C(1) << n : 0;
 		if (held & bit)
@@ -287,7 +293,7 @@ static bool check_candidate(struct walk *w, struct candidate *c)
 			c->state |= CANDIDATE_HEADER_FITS;
 		return true;
 	}
-	c->state |= CANDIDATE_DEAD;
+	c->state |= CANDIDATE_DEAD | CANDIDATE_MATCHED;
 	match_take(s, sig, w->tx, ALERT_STATE | ALERT_TX);
 	return true;
 }
