@@ -6,7 +6,7 @@
 #include "packet/checksum.h"
 
 /* Built twice, the loader picks; not under sanitizers, which are not ready yet when it does. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define FOR_WIDE_CPUS __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #else
 #define FOR_WIDE_CPUS
