@@ -50,15 +50,19 @@ static void *worker_main(void *context)
 			kill(getpid(), SIGTERM);
 			return NULL;
 		}
-		/* real time, as the packets': a tick when idle, and once in a while when not */
-		if (n == 0 || clock_monotonic() > next_tick) {
+		/* a tick when idle, and once a second when not; in real time, as the packets' */
+		usec_t now = clock_monotonic();
+		if (n == 0 || now > next_tick)
 			worker_tick(w->worker, clock_real());
-			next_tick = clock_monotonic() + USEC_PER_SEC;
+		if (now > next_tick) {
+			figures_publish(w);
+			next_tick = now + USEC_PER_SEC;
 		}
 	}
 	drain(w);
 	reject_flush(&w->reject);
 	worker_finish(w->worker);
+	figures_publish(w);
 	return NULL;
 }
 
@@ -202,6 +206,7 @@ static int release(struct live *l)
 		if (w->worker)
 			reject_close(&w->reject);
 		worker_free(w->worker);
+		figures_free(w->published);
 	}
 	if (l->state.shared)
 		shared_free(l->state.shared);
@@ -355,8 +360,10 @@ int run_live(const struct run_options *o)
 	struct live *l = xcalloc(1, sizeof *l);
 	struct error error = {0};
 	l->options = o;
-	for (int i = 0; i < GATEWAY_MAX_WORKERS; i++)
+	for (int i = 0; i < GATEWAY_MAX_WORKERS; i++) {
 		l->worker[i].reject = (struct reject){.fd4 = -1, .fd6 = -1};
+		pthread_mutex_init(&l->worker[i].lock, NULL);
+	}
 	int r = run_with(l, &error);
 	if (r < 0)
 		fprintf(stderr, "sluice: %s\n", error.text);

@@ -22,7 +22,16 @@ int run_live(const struct run_options *o);
 
 /* ---- between the files run*.c ---- */
 
+/* What is counted, at one moment. A worker publishes its own once a second; who reports adds them up and never looks into a running worker. */
+struct figures {
+	struct counters counters;
+	uint64_t events[EVENT_N_];
+	struct app_worker app; /* its counts alone */
+};
+
 struct live_worker {
+	pthread_mutex_t lock;    /* of published */
+	struct figures *published;
 	struct worker *worker;
 	struct capture *capture;
 	struct reject reject;
@@ -54,7 +63,12 @@ void run_print_plan(const struct live *l);                 /* --dry-run */
 void run_print_ready(const struct live *l);
 void run_print_end(const struct live *l);
 void run_print_no_rules(const struct runtime_options *o);
-void run_write_stats(struct live *l, usec_t now);          /* the "stats" record, of all workers together */
+
+/* run_stats.c */
+struct figures *figures_new(void);
+void figures_free(struct figures *f); /* NULL is allowed */
+void figures_publish(struct live_worker *w); /* by the worker's thread */
+void run_write_stats(struct live *l, usec_t now); /* the "stats" record, of all workers together */
 
 /* notify.c: tells systemd, if it started us (sd_notify(3)); several lines are allowed */
 void notify_manager(const char *text);

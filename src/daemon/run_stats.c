@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The stats record of a live run. */
+#include "daemon/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef uint64_t pair[2];
+
+static size_t count_protocols(void)
+{
+	size_t n = 0;
+	while (app_protocols[n])
+		n++;
+	return n;
+}
+
+struct figures *figures_new(void)
+{
+	size_t n = count_protocols();
+	struct figures *f = xcalloc(1, sizeof *f);
+	f->app = (struct app_worker){
+		.counters = &f->counters, .flows = xcalloc(n, sizeof(pair)), .txs = xcalloc(n, sizeof(pair)), .errors = xcalloc(n, sizeof(pair)),
+		.gap_errors = xcalloc(n, sizeof(pair)), .alloc_errors = xcalloc(n, sizeof(pair)),
+	};
+	return f;
+}
+
+void figures_free(struct figures *f)
+{
+	if (!f)
+		return;
+	free(f->app.flows);
+	free(f->app.txs);
+	free(f->app.errors);
+	free(f->app.gap_errors);
+	free(f->app.alloc_errors);
+	free(f);
+}
+
+static void add_pairs(pair *sum, const pair *part, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		sum[i][0] += part[i][0];
+		sum[i][1] += part[i][1];
+	}
+}
+
+static void add_app(struct app_worker *sum, const struct app_worker *w)
+{
+	size_t n = count_protocols();
+	add_pairs(sum->flows, w->flows, n);
+	add_pairs(sum->txs, w->txs, n);
+	add_pairs(sum->errors, w->errors, n);
+	add_pairs(sum->gap_errors, w->gap_errors, n);
+	add_pairs(sum->alloc_errors, w->alloc_errors, n);
+	sum->failed[0] += w->failed[0];
+	sum->failed[1] += w->failed[1];
+	sum->memuse += w->memuse;
+}
+
+static void add(struct figures *sum, const struct counters *counters, const uint64_t *events, const struct app_worker *app)
+{
+	for (int i = 0; i < COUNTER_N_; i++)
+		sum->counters.value[i] += counters->value[i];
+	for (int i = 0; i < EVENT_N_; i++)
+		sum->events[i] += events[i];
+	add_app(&sum->app, app);
+}
+
+void figures_publish(struct live_worker *w)
+{
+	struct figures *fresh = figures_new();
+	struct capture_stats s;
+	add(fresh, worker_counters(w->worker), worker_event_counts(w->worker), worker_app(w->worker));
+	w->capture->ops->stats(w->capture, &s);
+	fresh->counters.value[COUNTER_CAPTURE_KERNEL_PACKETS] += s.received;
+	fresh->counters.value[COUNTER_CAPTURE_KERNEL_DROPS] += s.dropped;
+	pthread_mutex_lock(&w->lock);
+	struct figures *old = w->published;
+	w->published = fresh;
+	pthread_mutex_unlock(&w->lock);
+	figures_free(old);
+}
+
+void run_write_stats(struct live *l, usec_t now)
+{
+	struct figures *sum = figures_new();
+	sum->app.context = l->runtime.app;
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		struct live_worker *w = &l->worker[i];
+		pthread_mutex_lock(&w->lock);
+		if (w->published)
+			add(sum, &w->published->counters, w->published->events, &w->published->app);
+		pthread_mutex_unlock(&w->lock);
+	}
+	output_stats(l->runtime.outputs, &sum->counters, sum->events, &sum->app, now, l->since);
+	figures_free(sum);
+}
