@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FEW_PATTERNS = 250, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
+enum { FEW_PATTERNS = 300, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
 
 struct pattern {
 	struct bytes bytes;
@@ -205,7 +205,7 @@ static void make_databases(struct engine *e, struct prefilter *const *set, size_
 	free(all);
 }
 
-/* Payloads and bodies are long: what is looked for in them is not mixed with other things. */
+/* Payloads and bodies are long: what is looked for in them is not mixed with other things, and each byte is looked at once. */
 static bool is_long(const struct prefilter *p)
 {
 	if (p->buffer < BUFFER_APP)
@@ -224,7 +224,7 @@ static void plan(struct engine *e)
 		if (middling && !is_long(p))
 			pool[pooled++] = p;
 		else if (p->n_patterns)
-			make_databases(e, &p, 1, false);
+			make_databases(e, &p, 1, p->limit);
 	}
 	if (pooled)
 		make_databases(e, pool, pooled, true);
