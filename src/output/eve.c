@@ -72,16 +72,16 @@ static struct ends ends_of(const struct packet *p, const struct flow *f, enum ev
 	return (struct ends){&k->src, &k->dst, k->sport, k->dport, k->proto};
 }
 
-static void write_ends(struct json *j, const struct ends *e)
+static void write_ends(const struct output_worker *w, struct json *j, const struct ends *e)
 {
 	char text[ADDRESS_TEXT], number[4];
 	if (!e->src->family)
 		return;
 	bool ports = has_ports(e->proto);
-	json_string(j, "src_ip", address_format(e->src, text));
+	json_string(j, "src_ip", w->overwrite[0] ? w->overwrite[0] : address_format(e->src, text));
 	if (ports)
 		json_uint(j, "src_port", e->sport);
-	json_string(j, "dest_ip", address_format(e->dst, text));
+	json_string(j, "dest_ip", w->overwrite[1] ? w->overwrite[1] : address_format(e->dst, text));
 	if (ports)
 		json_uint(j, "dest_port", e->dport);
 	json_string(j, "proto", eve_proto_name(e->proto, number));
@@ -97,30 +97,39 @@ static void write_vlans(struct json *j, const uint16_t *vlan, unsigned n)
 	json_close_array(j);
 }
 
-static void write_mac(struct json *j, const char *key, const uint8_t *m)
+void eve_mac(struct json *j, const char *key, const uint8_t *m)
 {
 	char text[18];
 	snprintf(text, sizeof text, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	json_string(j, key, text);
 }
 
-static void write_ether(struct json *j, const struct packet *p, const struct flow *f)
+static void write_ether(struct json *j, const struct packet *p, const struct flow *f, bool type)
 {
 	if (p && p->ether) {
 		json_open(j, "ether");
-		write_mac(j, "src_mac", p->ether + 6);
-		write_mac(j, "dest_mac", p->ether);
+		if (type)
+			json_uint(j, "ether_type", p->ether_type);
+		eve_mac(j, "src_mac", p->ether + 6);
+		eve_mac(j, "dest_mac", p->ether);
 		json_close(j);
 	} else if (!p && f && f->has_ether) {
 		json_open(j, "ether");
 		json_open_array(j, "dest_macs");
-		write_mac(j, NULL, f->ether_server);
+		eve_mac(j, NULL, f->ether_server);
 		json_close_array(j);
 		json_open_array(j, "src_macs");
-		write_mac(j, NULL, f->ether_client);
+		eve_mac(j, NULL, f->ether_client);
 		json_close_array(j);
 		json_close(j);
 	}
+}
+
+static void write_ether_type(struct json *j, const struct packet *p)
+{
+	json_open(j, "ether");
+	json_uint(j, "ether_type", p->ether_type);
+	json_close(j);
 }
 
 static void write_icmp(struct json *j, const struct packet *p, const struct flow *f)
@@ -335,7 +344,7 @@ struct json eve_begin(struct output_worker *w, const struct eve *e, const struct
 	json_open(&j, NULL);
 	write_head(w, &j, p, f, type, time);
 	struct ends ends = ends_of(p, f, p ? direction : direction == EVE_AS_PACKET ? EVE_AS_FLOW : direction);
-	write_ends(&j, &ends);
+	write_ends(w, &j, &ends);
 	if (ends.src->family)
 		json_uint(&j, "ip_v", ends.src->family);
 	if ((p && p->is_esp) || (!p && f && f->key.proto == PROTO_ESP))
@@ -346,7 +355,9 @@ struct json eve_begin(struct output_worker *w, const struct eve *e, const struct
 	if (e->options.vars)
 		eve_vars(w, &j, p, f);
 	if (e->options.ethernet)
-		write_ether(&j, p, f);
+		write_ether(&j, p, f, w->ether_type);
+	else if (w->ether_type)
+		write_ether_type(&j, p);
 	write_community(&j, e, f);
 	if (e->options.version)
 		json_string(&j, "suricata_version", "8.0.6");

@@ -32,7 +32,7 @@ struct eve_options {
 	bool totals, null_values;
 	/* xff */
 	bool xff, xff_overwrite, xff_forward;
-	const char *xff_header;
+	const char *xff_header;   /* its name */
 	struct app_log_options app;
 	uint64_t loggers;         /* bit n: the n-th logger of all protocols in order is on */
 };
@@ -64,7 +64,8 @@ struct output_worker {
 	struct buffer line, scratch;
 	uint8_t *payload;         /* room for alert payloads */
 	size_t payload_room;
-	uint64_t tx_seen;         /* spare */
+	const char *overwrite[2]; /* address to show as source, destination (xff); NULL: the packet's */
+	bool ether_type;          /* the record says the frame's type */
 };
 
 /* Which way round a record names the ends. */
@@ -79,7 +80,7 @@ void eve_ports_and_proto(struct json *j, uint8_t proto, uint16_t sport, uint16_t
 void eve_app_proto(struct json *j, const struct flow *f);
 void eve_vars(struct output_worker *w, struct json *j, const struct packet *p, const struct flow *f);
 void eve_verdict(struct json *j, const struct packet *p, const struct outputs *o);
-void eve_alert_object(struct json *j, const struct eve *e, const struct packet *p, const struct alert *a, bool ips);
+void eve_alert_object(struct json *j, const struct eve *e, const struct packet *p, const struct alert *a, bool ips, const char *xff);
 /* The protocol's own object of a transaction, as its logger writes it. False: none. */
 bool eve_tx_object(struct json *j, const struct eve *e, struct app_flow *a, struct app_tx *tx, int direction);
 void eve_file_members(struct json *j, const struct file *f, const struct app_tx *tx);
@@ -92,4 +93,11 @@ void eve_drop(struct output_worker *w, const struct eve *e, struct packet *p);
 void eve_file(struct output_worker *w, const struct eve *e, struct packet *p, struct flow *f, struct app_tx *tx, const struct file *file, int direction);
 void eve_flow(struct output_worker *w, const struct eve *e, struct flow *f, usec_t now);
 void eve_netflow(struct output_worker *w, const struct eve *e, struct flow *f, usec_t now);
+/* The address that a proxy's header names: of this transaction, or (NULL) of the first of the flow that has one. */
+enum { EVE_XFF_TEXT = 46 };
+bool eve_xff(const struct eve *e, const struct flow *f, struct app_tx *tx, char out[EVE_XFF_TEXT]);
+void eve_arp(struct output_worker *w, const struct eve *e, struct packet *p);
+/* A flow's exceptions into stats.exception_policy, once when it ends. */
+void output_count_exceptions(struct counters *c, const struct flow *f);
+void eve_mac(struct json *j, const char *key, const uint8_t *m);
 void fast_alerts(struct output_worker *w, struct packet *p);

@@ -26,7 +26,7 @@ static void write_target(struct json *j, const struct packet *p, const struct si
 	write_end(j, "target", src ? &p->src : &p->dst, src ? p->sport : p->dport, ports);
 }
 
-void eve_alert_object(struct json *j, const struct eve *e, const struct packet *p, const struct alert *a, bool ips)
+void eve_alert_object(struct json *j, const struct eve *e, const struct packet *p, const struct alert *a, bool ips, const char *xff)
 {
 	const struct signature *s = a->sig;
 	const struct eve_options *o = &e->options;
@@ -41,6 +41,8 @@ void eve_alert_object(struct json *j, const struct eve *e, const struct packet *
 	json_string(j, "category", s->class_text ? s->class_text : "");
 	json_uint(j, "severity", s->priority);
 	write_target(j, p, s);
+	if (xff)
+		json_string(j, "xff", xff);
 	if (o->rule_metadata && s->metadata_json)
 		json_raw(j, "metadata", bytes_of_string(s->metadata_json));
 	if (o->rule_reference && s->references_json)
@@ -98,7 +100,7 @@ static void write_packet(struct json *j, const struct packet *p)
 	json_base64(j, "packet", p->frame);
 	json_open(j, "packet_info");
 	json_uint(j, "linktype", (uint64_t)p->link_type);
-	const char *name = pcap_datalink_val_to_name(p->link_type);
+	const char *name = p->link_type == DLT_IPV4 ? "IPv4" : p->link_type == DLT_IPV6 ? "IPv6" : pcap_datalink_val_to_name(p->link_type);
 	if (name)
 		json_string(j, "linktype_name", name);
 	json_close(j);
@@ -159,11 +161,16 @@ static void write_alert(struct output_worker *w, const struct eve *e, struct pac
 {
 	struct flow *f = p->flow;
 	struct app_tx *tx = find_tx(f, a);
+	char xff[EVE_XFF_TEXT];
+	bool has_xff = e->options.xff && eve_xff(e, f, tx, xff);
+	if (has_xff && e->options.xff_overwrite)
+		w->overwrite[packet_direction(p)] = xff;
 	struct json j = eve_begin(w, e, p, f, "alert", EVE_AS_PACKET, a->flags & ALERT_TX ? a->tx_id : UINT64_MAX, p->time);
+	w->overwrite[0] = w->overwrite[1] = NULL;
 	write_tunnel(&j, p);
 	if (a->flags & ALERT_TX_GUESSED)
 		json_bool(&j, "tx_guessed", true);
-	eve_alert_object(&j, e, p, a, w->outputs->context.ips);
+	eve_alert_object(&j, e, p, a, w->outputs->context.ips, has_xff && !e->options.xff_overwrite ? xff : NULL);
 	if (e->options.app_layer && tx) {
 		int d = packet_direction(p);
 		eve_tx_object(&j, e, f->app, tx, d);

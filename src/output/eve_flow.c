@@ -36,6 +36,22 @@ static const char *exception_target(unsigned reason)
 	}
 }
 
+void output_count_exceptions(struct counters *c, const struct flow *f)
+{
+	static const struct {
+		enum drop_reason reason;
+		enum counter first; /* of its policies */
+	} rows[] = {
+		{DROP_STREAM_MIDSTREAM, COUNTER_EXCEPTION_MIDSTREAM}, {DROP_STREAM_MEMCAP, COUNTER_EXCEPTION_SSN_MEMCAP},
+		{DROP_STREAM_REASSEMBLY, COUNTER_EXCEPTION_REASSEMBLY}, {DROP_APPLAYER_ERROR, COUNTER_EXCEPTION_APP_ERROR},
+	};
+	if (f->exception_policy == EXCEPTION_IGNORE || f->exception_policy >= EXCEPTION_AUTO)
+		return;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (f->exceptions >> rows[i].reason & 1)
+			c->value[rows[i].first + f->exception_policy - EXCEPTION_DROP_FLOW]++;
+}
+
 /* EVE writes "drop_flow" where the configuration says "drop-flow". */
 static const char *policy_text(unsigned policy, char out[32])
 {

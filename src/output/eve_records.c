@@ -12,7 +12,9 @@ static void write_packet_anomaly(struct output_worker *w, const struct eve *e, s
 	bool stream = strncmp(text, "stream.", 7) == 0;
 	if (stream ? !e->options.stream : !e->options.decode)
 		return;
+	w->ether_type = p->ether && event == EVENT_ETHERNET_UNKNOWN_ETHERTYPE;
 	struct json j = eve_begin(w, e, p, p->flow, "anomaly", EVE_AS_PACKET, UINT64_MAX, p->time);
+	w->ether_type = false;
 	if (e->options.packethdr && p->frame.len) {
 		json_base64(&j, "packet", bytes_slice(p->frame, 0, 32));
 		json_open(&j, "packet_info");
@@ -65,6 +67,33 @@ void eve_app_anomalies(struct output_worker *w, const struct eve *e, struct pack
 	for (struct app_tx *tx = a->first; tx && a->proto && a->proto->events; tx = tx->next)
 		for (unsigned i = tx->events_logged; i < tx->n_events; i++)
 			write_app_anomaly(w, e, p, f, a->proto->events[tx->event[i]], a->proto->upper_events, "proto_parser", tx->id);
+}
+
+static void write_ip4(struct json *j, const char *key, const uint8_t *bytes)
+{
+	char text[16];
+	snprintf(text, sizeof text, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+	json_string(j, key, text);
+}
+
+void eve_arp(struct output_worker *w, const struct eve *e, struct packet *p)
+{
+	static const char *const names[] = {NULL, "request", "reply", "request_reverse", "reply_reverse", NULL, NULL, NULL, "inarp_request", "inarp_reply"};
+	const uint8_t *m = p->arp.data;
+	if (p->arp.len < 28)
+		return;
+	unsigned code = (unsigned)m[6] << 8 | m[7];
+	struct json j = eve_begin(w, e, p, p->flow, "arp", EVE_AS_PACKET, UINT64_MAX, p->time);
+	json_open(&j, "arp");
+	json_string(&j, "hw_type", "ethernet"); /* the decoder keeps no others */
+	json_string(&j, "proto_type", "ipv4");
+	json_string(&j, "opcode", code < sizeof names / sizeof *names && names[code] ? names[code] : "unknown");
+	eve_mac(&j, "src_mac", m + 8);
+	write_ip4(&j, "src_ip", m + 14);
+	eve_mac(&j, "dest_mac", m + 18);
+	write_ip4(&j, "dest_ip", m + 24);
+	json_close(&j);
+	eve_end(w, e, &j);
 }
 
 static void write_drop_ip(struct json *j, const struct packet *p)
@@ -132,7 +161,7 @@ void eve_drop(struct output_worker *w, const struct eve *e, struct packet *p)
 		eve_verdict(&j, p, w->outputs);
 	const struct alert *culprit = e->options.drop_alerts ? respond_culprit(w->respond) : NULL;
 	if (culprit)
-		eve_alert_object(&j, e, p, culprit, w->outputs->context.ips);
+		eve_alert_object(&j, e, p, culprit, w->outputs->context.ips, NULL);
 	eve_end(w, e, &j);
 }
 

@@ -41,7 +41,9 @@ static void add_events(struct rows *r, const uint64_t *counts)
 {
 	for (unsigned e = 0; e < EVENT_N_; e++) {
 		const char *name = packet_event_name(e);
-		if (strncmp(name, "stream.", 7))
+		if (e == EVENT_TOO_MANY_LAYERS)
+			add(r, xstrdup("decoder.too_many_layers"), counts[e]); /* the one that is no event there */
+		else if (strncmp(name, "stream.", 7))
 			add(r, xasprintf("decoder.event.%s", name), counts[e]);
 	}
 }

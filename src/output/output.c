@@ -14,6 +14,8 @@ void output_packet(struct output_worker *w, struct packet *p, const char *pcap_f
 	if (o->fast && w->detect->n_alerts)
 		fast_alerts(w, p);
 	for (const struct eve *e = o->eves; e; e = e->next) {
+		if (p->arp.len && e->options.kinds & EVE_ARP)
+			eve_arp(w, e, p);
 		if (e->options.kinds & EVE_ALERT)
 			eve_alerts(w, e, p);
 		if (p->n_events && e->options.kinds & EVE_ANOMALY)
@@ -108,6 +110,8 @@ void output_transactions(struct output_worker *w, struct flow *f, struct packet 
 
 void output_flow(struct output_worker *w, struct flow *f, usec_t now)
 {
+	if (f->exceptions)
+		output_count_exceptions(w->detect->counters, f);
 	f->tx_count = f->app ? f->app->n_tx : 0;
 	for (const struct eve *e = w->outputs->eves; e; e = e->next) {
 		if (e->options.kinds & EVE_FLOW)

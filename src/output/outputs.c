@@ -30,6 +30,17 @@ static void read_names(struct conf *list, struct app_log_names *out)
 			out->name[out->n++] = c->value;
 }
 
+static void read_xff(struct eve_options *o, struct conf *eve)
+{
+	struct conf *x = conf_get(eve, "xff");
+	if (!x)
+		return;
+	o->xff = conf_bool(x, "enabled", false);
+	o->xff_overwrite = strcmp(conf_string(x, "mode", "extra-data"), "overwrite") == 0;
+	o->xff_forward = strcmp(conf_string(x, "deployment", "reverse"), "forward") == 0;
+	o->xff_header = conf_string(x, "header", "X-Forwarded-For");
+}
+
 static void read_alert(struct eve_options *o, struct conf *n)
 {
 	o->payload = conf_bool(n, "payload", false);
@@ -41,6 +52,7 @@ static void read_alert(struct eve_options *o, struct conf *n)
 	o->tagged_packets = conf_bool(n, "tagged-packets", true);
 	o->alert_verdict = conf_bool(n, "verdict", false);
 	conf_size(n, "payload-buffer-size", &o->payload_size, NULL);
+	read_xff(o, n); /* its own stands before the log's */
 	struct conf *m = conf_get(n, "metadata");
 	if (!m)
 		return;
@@ -149,6 +161,7 @@ static const struct {
 } types[] = {
 	{"alert", EVE_ALERT, read_alert}, {"anomaly", EVE_ANOMALY, read_anomaly}, {"flow", EVE_FLOW, NULL}, {"netflow", EVE_NETFLOW, NULL},
 	{"files", EVE_FILE, read_files},  {"drop", EVE_DROP, read_drop},          {"stats", EVE_STATS, read_stats},
+	{"arp", EVE_ARP, NULL},
 	{"http", 0, read_http},           {"dns", 0, read_dns},                   {"tls", 0, read_tls},
 };
 
@@ -165,7 +178,7 @@ static uint64_t loggers_named(const char *name)
 
 static void read_type(struct eve_options *o, const char *name, struct conf *n)
 {
-	if (n && !conf_bool(n, "enabled", true))
+	if (n ? !conf_bool(n, "enabled", true) : strcmp(name, "arp") == 0)
 		return;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		if (strcmp(types[i].name, name))
@@ -175,17 +188,6 @@ static void read_type(struct eve_options *o, const char *name, struct conf *n)
 			types[i].read(o, n);
 	}
 	o->loggers |= loggers_named(name);
-}
-
-static void read_xff(struct eve_options *o, struct conf *eve)
-{
-	struct conf *x = conf_get(eve, "xff");
-	if (!x)
-		return;
-	o->xff = conf_bool(x, "enabled", false);
-	o->xff_overwrite = strcmp(conf_string(x, "mode", "extra-data"), "overwrite") == 0;
-	o->xff_forward = strcmp(conf_string(x, "deployment", "reverse"), "forward") == 0;
-	o->xff_header = conf_string(x, "header", "X-Forwarded-For");
 }
 
 static void read_eve(struct eve_options *o, struct conf *n)
@@ -240,6 +242,11 @@ static int open_output(struct outputs *o, const char *name, struct conf *n, stru
 		return 0;
 	struct eve *e = xcalloc(1, sizeof *e);
 	read_eve(&e->options, n);
+	for (const struct eve *x = o->eves; x; x = x->next)
+		if (x->options.kinds & e->options.kinds & EVE_ANOMALY) {
+			free(e);
+			return error_set(error, EINVAL, "outputs: only one 'anomaly' logger can be enabled");
+		}
 	e->sink = add_sink(o, n, "eve.json", error);
 	if (!e->sink) {
 		free(e);

@@ -99,10 +99,10 @@ struct count {
 	uint64_t next; /* backoff: the match that alerts next */
 };
 
-/* A count by host or flow where there is none says nothing: the match stands. */
+/* A count where there is no host or flow says nothing: the match stands, even if the rule alone is what counts. */
 static bool can_track(const struct threshold *t, const struct packet *p)
 {
-	return t->track == TRACK_FLOW ? p->flow != NULL : t->track == TRACK_RULE || p->ip_version;
+	return p->ip_version && (t->track != TRACK_FLOW || p->flow);
 }
 
 static usec_t window_end(const struct threshold *t, usec_t now)

@@ -38,11 +38,19 @@ static void log_chain(struct json *j, const char *key, const struct tls_side *s)
 
 static void log_numbers(struct json *j, const char *key, const struct tls_numbers *list)
 {
+	struct json_mark mark = json_mark(j);
+	bool any = false;
 	json_open_array(j, key);
-	for (unsigned i = 0; i < list->n; i++)
-		if (!tls_is_grease(list->v[i]))
-			json_uint(j, NULL, list->v[i]);
-	json_close_array(j);
+	for (unsigned i = 0; i < list->n; i++) {
+		if (tls_is_grease(list->v[i]))
+			continue;
+		json_uint(j, NULL, list->v[i]);
+		any = true;
+	}
+	if (any)
+		json_close_array(j);
+	else
+		json_rewind(j, mark);
 }
 
 #define FIELD(name) static void name(struct json *j, const struct tls_tx *t)
