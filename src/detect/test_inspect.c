@@ -112,7 +112,8 @@ static const char *converse(struct rig *r, bool inline_mode, const char *text)
 	for (const char *at = text; *at;) {
 		at = script_segment(&s, at);
 		const char *alerts = rig_alerts(r, &s.packet, false);
-		n += (size_t)snprintf(out + n, sizeof out - n, *alerts ? "%s[%s%s]" : "", n ? " " : "", alerts,
+		if (*alerts)
+			n += (size_t)snprintf(out + n, sizeof out - n, "%s[%s%s]", n ? " " : "", alerts,
 				      r->scratch->n_alerts && r->scratch->alert[0].flags & ALERT_STREAM ? "" : " by packet");
 	}
 	if (s.flow)
