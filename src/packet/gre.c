@@ -7,7 +7,8 @@ enum {
 	GRE_CHECKSUM = 0x8000, GRE_ROUTE = 0x4000, GRE_KEY = 0x2000, GRE_SEQUENCE = 0x1000, GRE_STRICT = 0x0800, GRE_RECURSION = 0x0700,
 	GRE1_ACK = 0x0080, GRE_FLAGS0 = 0x00f8, GRE_FLAGS1 = 0x0078, GRE_VERSION = 0x0007,
 };
-enum { ETHER_IP4 = 0x0800, ETHER_IP6 = 0x86dd, ETHER_PPP = 0x880b, ETHER_ERSPAN = 0x88be, ETHER_ETHERNET = 0x6558, ETHER_VLAN = 0x8100 };
+enum { ETHER_IP4 = 0x0800, ETHER_IP6 = 0x86dd, ETHER_PPP = 0x880b, ETHER_ERSPAN = 0x88be, ETHER_ETHERNET = 0x6558, ETHER_VLAN = 0x8100,
+       ETHER_ARP = 0x0806 };
 
 /* Source route entries (RFC 1701): family, offset, length, bytes; one of length 0 is the last. */
 static bool skip_routes(struct reader *r)
@@ -29,6 +30,9 @@ static void carry(struct decoder *d, struct packet *p, uint16_t flags, uint16_t 
 		break;
 	case ETHER_IP6:
 		decode_inner(d, p, b, TUNNEL_GRE, decode_ip6);
+		break;
+	case ETHER_ARP:
+		decode_inner(d, p, b, TUNNEL_GRE, decode_arp);
 		break;
 	case ETHER_PPP:
 		decode_inner(d, p, b, TUNNEL_GRE, decode_ppp);
