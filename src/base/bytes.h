@@ -98,7 +98,8 @@ struct reader {
 
 static inline struct reader reader_over(struct bytes b)
 {
-	return (struct reader){b.data, b.data ? b.data + b.len : NULL, false};
+	static const uint8_t nothing[1];
+	return b.data ? (struct reader){b.data, b.data + b.len, false} : (struct reader){nothing, nothing, false}; /* NULL + 0 is undefined */
 }
 
 static inline size_t reader_left(const struct reader *r)

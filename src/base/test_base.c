@@ -20,6 +20,12 @@ static void reads_stop_at_the_end(void **state)
 	assert_false(r.failed);
 	assert_int_equal(reader_u16(&r), 0);
 	assert_true(r.failed);
+	/* over nothing: readable as nothing, and no arithmetic on NULL */
+	r = reader_over((struct bytes){0});
+	assert_non_null(reader_take(&r, 0));
+	assert_false(r.failed);
+	assert_int_equal(reader_u8(&r), 0);
+	assert_true(r.failed);
 }
 
 static void finds_whatever_the_case(void **state)
