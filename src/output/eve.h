@@ -50,6 +50,7 @@ struct outputs {
 	struct sink *fast;
 	struct sink *sinks;
 	bool none, stats_on;
+	bool failed;             /* writing has failed, in a folder that may be closed already: said once for all */
 	usec_t opened;
 	uint64_t stats_written;
 };

@@ -226,6 +226,7 @@ static struct sink *add_sink(struct outputs *o, struct conf *n, const char *abse
 	}
 	struct sink *s = sink_open(folder, conf_string(n, "filename", absent), type, conf_bool(n, "append", true), error);
 	if (s) {
+		s->quiet = o->failed;
 		s->next = o->sinks;
 		o->sinks = s;
 	}
@@ -275,12 +276,12 @@ static int open_all(struct outputs *o, struct error *error)
 	return 0;
 }
 
-static bool close_all(struct outputs *o)
+static void close_all(struct outputs *o)
 {
-	bool failed = false;
 	for (struct sink *s = o->sinks, *next; s; s = next) {
 		next = s->next;
-		failed |= sink_close(s);
+		s->quiet |= o->failed;
+		o->failed |= sink_close(s);
 	}
 	for (struct eve *e = o->eves, *next; e; e = next) {
 		next = e->next;
@@ -289,7 +290,6 @@ static bool close_all(struct outputs *o)
 	o->sinks = NULL;
 	o->eves = NULL;
 	o->fast = NULL;
-	return failed;
 }
 
 void outputs_open_log(struct conf *conf, const char *log_dir)
@@ -345,7 +345,8 @@ int outputs_close(struct outputs *o)
 {
 	if (!o)
 		return 0;
-	bool failed = close_all(o);
+	close_all(o);
+	bool failed = o->failed;
 	log_file(NULL, false);
 	free(o);
 	return failed;

@@ -77,7 +77,7 @@ static void flush_locked(struct sink *s)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			if (!s->failed)
+			if (!s->failed && !s->quiet)
 				log_error("%s: %s; records are lost from here on", s->path, strerror(errno));
 			s->failed = true;
 			s->lost += count_lines(data, left);
@@ -112,7 +112,8 @@ bool sink_close(struct sink *s)
 	flush_locked(s);
 	bool failed = s->failed;
 	if (close(s->fd) && !failed) {
-		log_error("%s: %s", s->path, strerror(errno));
+		if (!s->quiet)
+			log_error("%s: %s", s->path, strerror(errno));
 		failed = true;
 	}
 	pthread_mutex_destroy(s->lock);

@@ -12,6 +12,7 @@ struct sink {
 	char *path;
 	int fd;
 	bool append, failed, is_socket;
+	bool quiet;    /* what went wrong was said elsewhere: count only */
 	uint64_t lost; /* lines that could not be written */
 	struct buffer pending;
 	void *lock;
