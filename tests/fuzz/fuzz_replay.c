@@ -3,7 +3,7 @@
  * The whole way of a packet, from frame to records: a worker with a small rule set, inline or not. Whatever comes: no crash, and all
  * counted memory stays within its caps and is given back.
  *
- * First byte: bit 0: inline. Then operations: what (bits 0-1: raw IP, Ethernet, data of a TCP flow, a datagram of a UDP flow; bit 2:
+ * First byte: bit 0: inline, bit 1: statistics at the end. Then operations: what (bits 0-1: raw IP, Ethernet, data of a TCP flow, a datagram of a UDP flow; bit 2:
  * direction; bits 3-4: flow; bit 5: 70 seconds pass before; bit 6: TCP: sent again 3 bytes early, UDP: as a fragment; bit 7: TCP: with FIN),
  * two bytes of length, bytes. TCP flows shake hands by themselves, so that what follows reaches the protocols.
  */
@@ -210,7 +210,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	worker_tick(w.worker, w.now);
 	worker_finish(w.worker);
 	const struct counters *c = worker_counters(w.worker);
-	output_stats(r->outputs, c, worker_event_counts(w.worker), worker_app(w.worker), w.now, w.now);
+	if (data[0] & 2)
+		output_stats(r->outputs, c, worker_event_counts(w.worker), worker_app(w.worker), w.now, w.now);
 	if (c->value[COUNTER_TCP_MEMUSE] || c->value[COUNTER_TCP_REASSEMBLY_MEMUSE] || worker_app(w.worker)->memuse)
 		abort();
 	worker_free(w.worker);
