@@ -4,11 +4,23 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+static void format_ip4(const uint8_t *b, char *p)
+{
+	for (int i = 0; i < 4; i++) {
+		if (b[i] >= 100)
+			*p++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*p++ = (char)('0' + b[i] / 10 % 10);
+		*p++ = (char)('0' + b[i] % 10);
+		*p++ = i < 3 ? '.' : 0;
+	}
+}
+
 const char *address_format(const struct address *a, char out[ADDRESS_TEXT])
 {
 	const uint8_t *b = a->byte;
 	if (a->family == 4) {
-		snprintf(out, ADDRESS_TEXT, "%u.%u.%u.%u", b[0], b[1], b[2], b[3]);
+		format_ip4(b, out);
 	} else if (a->family == 6) {
 		static const char hex[] = "0123456789abcdef";
 		char *p = out;

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static usec_t read_clock(clockid_t id)
@@ -42,18 +43,38 @@ static void split(usec_t t, time_t *second, unsigned *fraction)
 	*fraction = (unsigned)f;
 }
 
-void clock_format_iso(usec_t t, char *out)
-{
+/* The text of a second with a hole for the fraction: records come many a second. */
+struct iso_second {
 	time_t second;
-	unsigned fraction;
-	split(t, &second, &fraction);
+	size_t hole, len; /* 0: none yet */
+	char text[40];
+};
+
+static void write_second(struct iso_second *s, time_t second)
+{
 	const struct tm *tm = local_time(second);
 	long zone = tm->tm_gmtoff / 60;
 	char sign = zone < 0 ? '-' : '+';
 	if (zone < 0)
 		zone = -zone;
-	snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%06u%c%02ld%02ld", tm->tm_year + 1900, tm->tm_mon + 1, tm->tm_mday,
-		 tm->tm_hour, tm->tm_min, tm->tm_sec, fraction, sign, zone / 60, zone % 60);
+	int n = snprintf(s->text, sizeof s->text, "%04d-%02d-%02dT%02d:%02d:%02d.000000%c%02ld%02ld", tm->tm_year + 1900, tm->tm_mon + 1,
+			 tm->tm_mday, tm->tm_hour, tm->tm_min, tm->tm_sec, sign, zone / 60, zone % 60);
+	s->second = second;
+	s->hole = (size_t)(strchr(s->text, '.') + 1 - s->text);
+	s->len = (size_t)n < sizeof s->text ? (size_t)n : sizeof s->text - 1;
+}
+
+void clock_format_iso(usec_t t, char *out)
+{
+	static _Thread_local struct iso_second cached;
+	time_t second;
+	unsigned fraction;
+	split(t, &second, &fraction);
+	if (second != cached.second || !cached.len)
+		write_second(&cached, second);
+	memcpy(out, cached.text, cached.len + 1);
+	for (char *p = out + cached.hole + 6; p-- > out + cached.hole; fraction /= 10)
+		*p = (char)('0' + fraction % 10);
 }
 
 void clock_format_fast(usec_t t, char *out)
