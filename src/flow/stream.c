@@ -257,7 +257,7 @@ static void refuse_packet(struct segment *g)
 	}
 }
 
-static void mark_packet(struct segment *g)
+static void mark_packet(struct segment *g, bool was_established)
 {
 	struct tcp_session *s = g->s;
 	if (!s)
@@ -265,7 +265,9 @@ static void mark_packet(struct segment *g)
 	g->f->tcp_flags[packet_direction(g->p)] |= g->flags;
 	g->f->tcp_flags_all |= g->flags;
 	if (s->state >= TCP_ESTABLISHED)
-		g->p->flags |= PACKET_STREAM_EST | PACKET_ESTABLISHED;
+		g->p->flags |= PACKET_STREAM_EST;
+	if (s->state >= TCP_ESTABLISHED && was_established)
+		g->p->flags |= PACKET_ESTABLISHED;
 	else
 		g->p->flags &= ~(uint32_t)PACKET_ESTABLISHED;
 	g->e->counters->value[COUNTER_TCP_REASSEMBLY_MEMUSE] = g->e->pool.used;
@@ -293,8 +295,9 @@ unsigned stream_packet(struct stream_engine *e, struct packet *p)
 	}
 	if (!(g.flags & TCP_ACK) && g.ack != 0)
 		segment_event(&g, EVENT_STREAM_PKT_BROKEN_ACK);
+	bool was_established = g.s && g.s->state >= TCP_ESTABLISHED;
 	if (!run_states(&g))
 		refuse_packet(&g);
-	mark_packet(&g);
+	mark_packet(&g, was_established);
 	return g.result;
 }
