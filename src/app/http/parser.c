@@ -108,6 +108,7 @@ static int body_data(htp_tx_data_t *d, int direction)
 	if (!t || d->len == 0)
 		return HTP_OK;
 	app_tx_advance(&t->tx, direction, HTTP_BODY);
+	t->tx.updated[direction] = true; /* behind the limit too: rules about hooks count pieces */
 	http_body_data(t, direction, bytes_of(d->data, d->data ? d->len : 0), d->data ? 0 : d->len);
 	return HTP_OK;
 }
@@ -196,7 +197,6 @@ static int on_response_headers(htp_tx_t *htp)
 	if (!t)
 		return HTP_OK;
 	app_tx_advance(&t->tx, TO_CLIENT, HTTP_HEADERS);
-	t->flow->reset_raw[TO_CLIENT] = true;
 	if (htp->response_status_number == 101)
 		change_protocol(t);
 	return HTP_OK;
