@@ -191,13 +191,13 @@ static void check_above_ip(struct detect_scratch *s, bool flush)
 	in->group = f ? group_of_flow(in->groups, f, s->packet, s->direction) : group_find(in->groups, s->packet, s->direction);
 	if (!in->group)
 		return;
+	if (f && f->flags & FLOW_ACTION_PASS)
+		return;
 	check_addresses(s);
-	/* a passed flow: what is asked once a direction is asked all the same */
-	bool passed = f && f->flags & FLOW_ACTION_PASS;
-	if (!passed && !(f && f->flags & FLOW_NO_PACKET_INSPECT))
+	if (!(f && f->flags & FLOW_NO_PACKET_INSPECT))
 		check_packet(s, flush);
 	check_protocol(s);
-	if (!passed && f && f->app && f->app->proto && f->app->first)
+	if (f && f->app && f->app->proto && f->app->first)
 		inspect_transactions(s, flush);
 }
 

@@ -244,6 +244,12 @@ static bool hook_reached(const struct walk *w, const struct signature *sig)
 	return w->direction == sig->hook_direction && (w->tx->state[w->direction] >= sig->hook_state || w->over);
 }
 
+/* A rule about a hook alone matches with each update for as long as the transaction is there. */
+static bool stays_at_hook(const struct walk *w, const struct signature *sig)
+{
+	return sig->hook && !sig->inspections && !w->over && w->tx->state[w->direction] == sig->hook_state;
+}
+
 /* Holds what is still open; notes it in `c`. */
 static bool inspections_hold(struct walk *w, const struct signature *sig, struct candidate *c)
 {
@@ -282,6 +288,10 @@ static bool check_candidate(struct walk *w, struct candidate *c)
 	s->sig = sig;
 	if (!hook_reached(w, sig))
 		return true;
+	if (c->state & CANDIDATE_MATCHED && !stays_at_hook(w, sig)) {
+		c->state |= CANDIDATE_DEAD;
+		return true;
+	}
 	program_captures_drop(s);
 	if (!(c->state & CANDIDATE_HEADER_FITS)) {
 		if (!flow_state_matches(s->packet, sig) || !tests_hold(s, sig))
@@ -293,7 +303,7 @@ static bool check_candidate(struct walk *w, struct candidate *c)
 			c->state |= CANDIDATE_HEADER_FITS;
 		return true;
 	}
-	c->state |= CANDIDATE_DEAD | CANDIDATE_MATCHED;
+	c->state |= CANDIDATE_MATCHED | (stays_at_hook(w, sig) ? 0 : CANDIDATE_DEAD);
 	match_take(s, sig, w->tx, ALERT_STATE | ALERT_TX);
 	return true;
 }

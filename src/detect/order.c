@@ -39,6 +39,15 @@ static bool changes_by_packet(const struct signature *s)
 	return false;
 }
 
+/* Of a protocol, asking for no more than where the hosts are: about the flow as a whole. */
+static bool is_about_hosts(const struct signature *s)
+{
+	for (const struct packet_test *t = s->tests; t; t = t->next)
+		if (!t->keyword || (strcmp(t->keyword->name, "geoip") != 0 && strcmp(t->keyword->name, "iprep") != 0))
+			return false;
+	return s->n_app && s->tests && !s->inspections && !(s->flags & (SIG_ESTABLISHED | SIG_NOT_ESTABLISHED));
+}
+
 /* Whether an exclusion was written: in the text, or in a variable, where what is left is most of the address space. */
 static bool is_negated(const struct address_set *set, const char *text)
 {
@@ -70,6 +79,8 @@ enum signature_type signature_type_of(const struct signature *s)
 		return SIG_TX;
 	if (s->flags & SIG_WANT_PAYLOAD)
 		return payload_type(s);
+	if (is_about_hosts(s))
+		return SIG_APP;
 	if (s->flags & SIG_WANT_PACKET || changes_by_packet(s))
 		return SIG_PACKET;
 	if (s->flags & SIG_TESTS_APP_PROTOCOL)
