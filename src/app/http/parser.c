@@ -14,7 +14,10 @@ static struct http_tx *tx_of(const htp_tx_t *tx)
 	return tx ? htp_tx_get_user_data(tx) : NULL;
 }
 
-/* libhtp's flag, not an allocation, says that ours could not be made: max-tx, or no memory. */
+/*
+ * NULL: max-tx, or no memory. libhtp does not listen to an error of its start hooks, and would begin the same request for ever: they say
+ * OK, and the first line of a transaction that is not ours is what stops it.
+ */
 static struct http_tx *tx_make(htp_tx_t *htp)
 {
 	struct http_state *s = state_of(htp);
@@ -33,7 +36,9 @@ static struct http_tx *tx_make(htp_tx_t *htp)
 
 static int on_request_start(htp_tx_t *htp)
 {
-	return tx_of(htp) || tx_make(htp) ? HTP_OK : HTP_ERROR;
+	if (!tx_of(htp))
+		tx_make(htp);
+	return HTP_OK;
 }
 
 static int on_uri_normalize(htp_tx_t *htp)
@@ -60,7 +65,7 @@ static int on_request_line(htp_tx_t *htp)
 {
 	struct http_tx *t = tx_of(htp);
 	if (!t)
-		return HTP_OK;
+		return HTP_ERROR;
 	if (htp->is_protocol_0_9 && htp->request_method_number != HTP_M_UNKNOWN && state_of(htp) && more_follows(state_of(htp), htp)) {
 		/* servers take it for a newer request that lacks its version: headers follow */
 		if (htp->request_method_number != HTP_M_CONNECT)
@@ -158,14 +163,17 @@ static int on_response_start(htp_tx_t *htp)
 {
 	if (state_of(htp))
 		state_of(htp)->in_response = true;
-	return tx_of(htp) || tx_make(htp) ? HTP_OK : HTP_ERROR;
+	if (!tx_of(htp))
+		tx_make(htp);
+	return HTP_OK;
 }
 
 static int on_response_line(htp_tx_t *htp)
 {
 	struct http_tx *t = tx_of(htp);
-	if (t)
-		app_tx_advance(&t->tx, TO_CLIENT, HTTP_LINE);
+	if (!t)
+		return HTP_ERROR;
+	app_tx_advance(&t->tx, TO_CLIENT, HTTP_LINE);
 	return HTP_OK;
 }
 

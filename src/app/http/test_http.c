@@ -155,6 +155,23 @@ static void exchange_by_bytes(void **state)
 	check_exchange(7);
 }
 
+/* Requests that nobody answers are held up to max-tx; one more ends the parser, and nothing is begun again for ever. */
+static void more_than_max_tx(void **state)
+{
+	struct fixture x;
+	struct buffer all = {0};
+	setup(&x, NULL);
+	for (int i = 0; i < 600; i++)
+		buffer_add_string(&all, "GET / HTTP/1.1\r\n\r\n");
+	struct app_input in = {.data = bytes_of(all.data, all.len)};
+	bool stop = false;
+	app_stream_input(&x.worker, &x.flow, TO_SERVER, &in, &stop);
+	assert_int_equal(x.flow.app->n_live, 512);
+	assert_true(x.flow.app->error[TO_SERVER]);
+	buffer_free(&all);
+	teardown(&x);
+}
+
 static void pipelined(void **state)
 {
 	struct fixture x;
@@ -371,7 +388,7 @@ static void eve(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(exchange_whole), cmocka_unit_test(exchange_by_bytes), cmocka_unit_test(pipelined), cmocka_unit_test(codings),
+		cmocka_unit_test(exchange_whole), cmocka_unit_test(exchange_by_bytes), cmocka_unit_test(pipelined), cmocka_unit_test(more_than_max_tx), cmocka_unit_test(codings),
 		cmocka_unit_test(two_layers), cmocka_unit_test(body_limit), cmocka_unit_test(inspect_window), cmocka_unit_test(form_with_file),
 		cmocka_unit_test(events), cmocka_unit_test(disposition), cmocka_unit_test(ranges), cmocka_unit_test(changes_protocol),
 		cmocka_unit_test(eve),
