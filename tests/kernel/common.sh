@@ -45,7 +45,7 @@ server() {
 	"$SLUICE" lab run --on server -- python3 "$here/net.py" "$@" >"$tmp/server.txt" 2>&1 &
 	server_pid=$!
 	for _ in $(seq 100); do
-		grep -q '^listening' "$tmp/server.txt" && return
+		grep -q '^listening' "$tmp/server.txt" 2>/dev/null && return
 		sleep 0.1
 	done
 	not_ok "the server of the test did not start"
