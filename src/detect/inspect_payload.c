@@ -35,12 +35,20 @@ static bool is_by_packet(const struct signature *sig)
 	return sig->type == SIG_PACKET || sig->type == SIG_PACKET_STREAM;
 }
 
+/* TCP that is no part of the stream is looked at as rules on the stream look at it. What lies behind the depth is not looked at any more. */
+static bool is_beside_stream(const struct detect_scratch *s)
+{
+	const struct packet *p = s->packet;
+	const struct flow *f = s->flow;
+	return p->is_tcp && !(p->flags & PACKET_STREAM_ADDED) && !(f && f->tcp && f->tcp->side[s->direction].depth_reached);
+}
+
 static bool over_packet(struct detect_scratch *s, const struct signature *sig, const struct inspection *i)
 {
 	const struct packet *p = s->packet;
 	if (!p->payload.len || p->flags & PACKET_PSEUDO || no_payload_inspection(s))
 		return false;
-	if (p->is_tcp && (sig->flags & SIG_ONLY_STREAM || (p->flags & PACKET_STREAM_ADDED && !is_by_packet(sig))))
+	if (p->is_tcp && (sig->flags & SIG_ONLY_STREAM || !(is_by_packet(sig) || is_beside_stream(s))))
 		return false;
 	return run_over(s, i, p->payload, 0, true, true);
 }
@@ -224,7 +232,7 @@ static void find_in_packet(struct detect_scratch *s)
 		return;
 	scan_all(in, in->group->packet[is_established(s)], p->payload, 0, 0);
 	scan_app(s, (enum payload_kind)in->group->key.kind, p->payload, 0, 0);
-	if (p->is_tcp && !(p->flags & PACKET_STREAM_ADDED)) {
+	if (is_beside_stream(s)) {
 		scan_all(in, in->group->stream[is_established(s)], p->payload, 0, 0);
 		scan_app(s, PAYLOAD_STREAM, p->payload, 0, 0);
 	}

@@ -24,6 +24,7 @@ struct detect_tx {
 	struct candidate *candidate; /* `inside`, until they are more */
 	uint64_t done;          /* bit n: source n needs no more search */
 	uint64_t scanned[APP_GROWING_MAX]; /* end of what was searched */
+	uint16_t whole[APP_GROWING_MAX]; /* of several instances, those that were searched to their end */
 	struct candidate inside[CANDIDATES_INSIDE];
 };
 
@@ -69,6 +70,7 @@ static struct detect_tx *state_of(struct detect_scratch *s, struct app_tx *tx, i
 		t->generation = s->engine->generation;
 		t->done = 0;
 		memset(t->scanned, 0, sizeof t->scanned);
+		memset(t->whole, 0, sizeof t->whole);
 		forget_candidates(t);
 	}
 	return t;
@@ -123,7 +125,39 @@ static bool view_of(struct walk *w, const struct app_keyword *k, unsigned index,
 	return !transforms || transform_run(w->s, transforms, v->data, &v->data);
 }
 
-/* Searches what a source's buffer has new. A growing one is searched again from the longest pattern less one before it. False: there may be more. */
+/* What a growing buffer has new, and the longest pattern less one before it. */
+static void search_new(struct inspect *in, const struct prefilter *p, const struct app_view *v, uint64_t *scanned)
+{
+	uint64_t back = p->longest ? p->longest - 1 : 0, end = v->offset + v->data.len;
+	uint64_t from = *scanned > back && !p->transforms ? *scanned - back : 0;
+	size_t skip = from > v->offset ? (size_t)(from - v->offset) : 0;
+	if (end > *scanned || p->transforms)
+		prefilter_scan(p, in, bytes_from(v->data, skip), p->transforms ? 0 : v->offset + skip, 0);
+	*scanned = end;
+}
+
+/* Instances grow one after the other; those behind one that grows are few, and searched whole. */
+static void search_instances(struct walk *w, const struct app_source *src)
+{
+	const struct app_keyword *k = src->keyword;
+	const struct prefilter *p = src->prefilter;
+	struct inspect *in = inspect_of(w->s);
+	uint16_t *whole = &w->state->whole[src->growing];
+	struct app_view v;
+	for (unsigned i = k->grows ? *whole : 0; view_of(w, k, i, p->transforms, &v); i++) {
+		if (!k->grows || i != *whole || i == UINT16_MAX) {
+			prefilter_scan(p, in, v.data, 0, 0);
+			continue;
+		}
+		search_new(in, p, &v, &w->state->scanned[src->growing]);
+		if (v.end) {
+			++*whole;
+			w->state->scanned[src->growing] = 0;
+		}
+	}
+}
+
+/* Searches what a source's buffer has new. False: there may be more. */
 static bool search(struct walk *w, const struct app_source *src)
 {
 	const struct app_keyword *k = src->keyword;
@@ -131,8 +165,7 @@ static bool search(struct walk *w, const struct app_source *src)
 	struct inspect *in = inspect_of(w->s);
 	struct app_view v;
 	if (k->kind == APP_MULTI_BUFFER) {
-		for (unsigned i = 0; view_of(w, k, i, p->transforms, &v); i++)
-			prefilter_scan(p, in, v.data, 0, 0);
+		search_instances(w, src);
 		return w->over || w->tx->state[w->direction] > k->state[w->direction];
 	}
 	if (!view_of(w, k, 0, p->transforms, &v))
@@ -141,12 +174,7 @@ static bool search(struct walk *w, const struct app_source *src)
 		prefilter_scan(p, in, v.data, 0, 0);
 		return true;
 	}
-	uint64_t *scanned = &w->state->scanned[src->growing], back = p->longest ? p->longest - 1 : 0, end = v.offset + v.data.len;
-	uint64_t from = *scanned > back && !p->transforms ? *scanned - back : 0;
-	size_t skip = from > v.offset ? (size_t)(from - v.offset) : 0;
-	if (end > *scanned || p->transforms)
-		prefilter_scan(p, in, bytes_from(v.data, skip), p->transforms ? 0 : v.offset + skip, 0);
-	*scanned = end;
+	search_new(in, p, &v, &w->state->scanned[src->growing]);
 	return v.end && w->over;
 }
 

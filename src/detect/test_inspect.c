@@ -107,6 +107,10 @@ static const char *converse(struct rig *r, bool inline_mode, const char *text)
 	static struct script s;
 	size_t n = 0;
 	out[0] = 0;
+	if (*text == 'D') { /* a depth of 8 bytes */
+		set.depth = 8;
+		text++;
+	}
 	script_begin(&s, &set, &flow_settings);
 	r->scratch->streams = s.streams;
 	for (const char *at = text; *at;) {
@@ -150,6 +154,13 @@ static void streams(void **state)
 		{"alert tcp any any -> any 80 (flow:established; content:\"abc\"; sid:1;)", true, "c A 'abc'", ""},
 		{"alert tcp any any -> any 80 (flow:not_established; content:\"abc\"; sid:1;)", true, "c A 'abc'", "[1 by packet]"},
 		{"alert tcp any any -> any 80 (flags:S; sid:1;)", true, OPEN, "[1 by packet]"},
+		/* behind the depth only rules on packets look; what else they ask is asked of them as ever */
+		{"alert tcp any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A 'abc'; c A '12345'; c A 'abc'", "[1]"},
+		{"alert tcp any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A '12345abc'; c A 'abc'", "[1]"},
+		{"alert tcp any any -> any 80 (content:!\"x\"; sid:1;)", true, "D" OPEN "c A '12345678'; c A 'abc'", "[1]"},
+		{"alert tcp-pkt any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A '12345678'; c A 'abc'", "[1 by packet]"},
+		{"alert tcp any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A '12345678'; c A 'abc'; s A 'x'", ""},
+		{"alert tcp any 80 -> any any (content:\"abc\"; sid:1;)", true, "D" OPEN "c A '12345678'; c A 'abc'; s A 'abc'", "[1]"},
 	};
 	for (size_t i = 0; i < sizeof l / sizeof l[0]; i++) {
 		struct rig r;
