@@ -283,6 +283,20 @@ static void take_synack(struct segment *g)
 	session_free_queue(g->s);
 }
 
+/*
+ * The server did not take the SYN's data. What nobody has seen is as if it never came; what was looked at already (inline) stays the
+ * truth that the data sent again must equal, or one could show the parser one thing and the server another.
+ */
+static void forget_fast_open(struct segment *g)
+{
+	struct stream_side *side = g->to;
+	if (g->e->settings.inline_mode || side->app_offered)
+		return;
+	store_free(&g->e->pool, side->store);
+	side->store = NULL;
+	side->end = side->highest = 0;
+}
+
 static bool synack_on_syn_sent(struct segment *g)
 {
 	if (g->s->four_way) { /* both sent SYNs: each answers the other's */
@@ -300,9 +314,7 @@ static bool synack_on_syn_sent(struct segment *g)
 		segment_event(g, EVENT_STREAM_3WHS_SYNACK_TFO_DATA_IGNORED);
 		g->to->next_seq = g->ack; /* it will be sent again */
 		g->s->fast_open = false;
-		store_free(&g->e->pool, g->to->store);
-		g->to->store = NULL;
-		g->to->end = g->to->highest = 0;
+		forget_fast_open(g);
 	} else if (!with_data && g->ack != g->to->isn + 1 && !choose_syn(g)) {
 		return segment_refuse(g, EVENT_STREAM_3WHS_SYNACK_WITH_WRONG_ACK);
 	}

@@ -75,6 +75,10 @@ static const struct conversation conversations[] = {
 	{"fast open", 0, "c S f 'GET'; s SA a4; c A", "established", "", "GET", ""},
 	{"fast open, data ignored", 0, "c S f 'GET'; s SA a1; c A @1; c PA @1 'GET'; s A a4", "established", "3whs_synack_tfo_data_ignored",
 	 "GET", ""},
+	{"inline: fast open, data ignored", INLINE | IPS, "c S f 'GET'; s SA a1; c A @1; c PA @1 'GET /x'; s A", "established",
+	 "3whs_synack_tfo_data_ignored", "GET /x", ""},
+	{"inline: fast open, data ignored, then others", INLINE | IPS, "c S f 'GET'; s SA a1; c A @1; c PA @1 'BAD /x'; s A", "established",
+	 "3whs_synack_tfo_data_ignored reassembly_overlap_different_data", "GET /x", ""},
 	/* midstream, one side */
 	{"no midstream", 0, "c PA 'x'", "none", "", "", ""},
 	{"midstream", MIDSTREAM, "c PA 'abc'; s PA 'def'; c A", "established", "", "abc", "def"},
