@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The control socket: Suricata's unix-socket protocol, {"command":…,"arguments":{…}} → {"return":"OK|NOK","message":…}, one JSON object after another,
+ * the greeting {"version":"0.2"} optional. Clients are served by the main loop, never block it, and are bounded in number, request size and unread
+ * replies. Only root and the group `sluice` may connect.
+ *
+ * A command is one row in control_commands.c.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "daemon/loop.h"
+
+struct live;
+struct control;
+struct control *control_open(struct loop *loop, struct live *live, const char *path, struct error *error);
+void control_close(struct control *c);
+
+struct control_reply; /* one request's answer, which may come later */
+/* Answers and frees. `message` is taken over. From the main thread. */
+void control_answer(struct control_reply *r, bool ok, json_t *message);
+void control_answer_text(struct control_reply *r, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+struct control_command {
+	const char *name, *help;
+	/* `arguments` may be NULL. Must answer, at once or later. */
+	void (*run)(struct live *live, const json_t *arguments, struct control_reply *reply);
+};
+extern const struct control_command control_commands[]; /* ends with a NULL name */

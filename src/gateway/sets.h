@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The block sets of sluice's table, blocked4 and blocked6: prefixes with timeouts that `early` drops before conntrack. One handle is one netlink
+ * socket; calls are synchronous and not thread-safe.
+ */
+#pragma once
+
+#include "base/address.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+struct gateway_block {
+	struct address prefix; /* bits behind len are zero */
+	uint8_t len;           /* 1 to 32 or 128 */
+	usec_t lasts;          /* from now; 0: until taken away */
+};
+
+struct gateway_sets;
+struct gateway_sets *gateway_sets_open(struct error *error); /* NULL with words */
+void gateway_sets_close(struct gateway_sets *s);
+/*
+ * Takes `remove` away and puts `add` in, as one transaction per batch of at most some 1,000 elements; a refreshed element is named in both. Elements that
+ * are gone already (their time is up) are no error: then the rest is done one by one. -ENOENT: there is no table.
+ */
+int gateway_sets_change(struct gateway_sets *s, const struct gateway_block *remove, size_t n_remove, const struct gateway_block *add, size_t n_add,
+			struct error *error);
+/* Each element with what is left of its time and what it dropped. */
+int gateway_sets_read(struct gateway_sets *s, void (*visit)(void *context, const struct gateway_block *b, uint64_t packets, uint64_t bytes), void *context,
+		      struct error *error);
