@@ -9,7 +9,7 @@
 #include "command/command.h"
 #include "daemon/run.h"
 
-enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL };
+enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL, OPT_NO_SANDBOX };
 
 static const struct option long_options[] = {
 	{"hook", required_argument, NULL, OPT_HOOK},
@@ -19,6 +19,7 @@ static const struct option long_options[] = {
 	{"set", required_argument, NULL, OPT_SET},
 	{"include", required_argument, NULL, OPT_INCLUDE},
 	{"init-errors-fatal", no_argument, NULL, OPT_FATAL},
+	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"help", no_argument, NULL, 'h'},
 	{0},
 };
@@ -43,6 +44,7 @@ void command_run_usage(void)
 	     "  --set K=V           change a setting: gateway.interfaces.0=wan0\n"
 	     "  --include FILE      more configuration over it\n"
 	     "  --init-errors-fatal a wrong rule ends it\n"
+	     "  --no-sandbox        keep all rights (no Landlock, no seccomp, all capabilities)\n"
 	     "  -v                  say more\n"
 	     "\n"
 	     "Ctrl-C or SIGTERM takes the table away and ends. It broke the network? That, or:\n"
@@ -82,6 +84,7 @@ static int parse_option(struct parsed *p, int option, const char *value)
 	case OPT_IDS: o->ids_only = true; break;
 	case OPT_DRY_RUN: p->run.dry_run = true; break;
 	case OPT_FATAL: o->errors_fatal = true; break;
+	case OPT_NO_SANDBOX: p->run.no_sandbox = true; break;
 	case 'h': command_run_usage(); exit(STATUS_DONE);
 	default: return STATUS_USAGE;
 	}

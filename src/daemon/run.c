@@ -305,6 +305,8 @@ static int start(struct live *l, struct error *error)
 	if (r == 0)
 		r = make_workers(l, error);
 	if (r == 0)
+		r = run_confine(l, error);
+	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)
 		r = load_table(l, error);

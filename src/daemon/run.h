@@ -15,6 +15,7 @@
 struct run_options {
 	struct runtime_options runtime; /* sets hold gateway.* already */
 	bool dry_run;
+	bool no_sandbox;
 };
 
 /* Exit status: 0 it ran and ended well, 1 not. Prints. */
@@ -63,6 +64,9 @@ void run_print_plan(const struct live *l);                 /* --dry-run */
 void run_print_ready(const struct live *l);
 void run_print_end(const struct live *l);
 void run_print_no_rules(const struct runtime_options *o);
+
+/* run_confine.c: gives up what is not needed any more; before the first thread */
+int run_confine(struct live *l, struct error *error);
 
 /* run_stats.c */
 struct figures *figures_new(void);
