@@ -237,12 +237,27 @@ bool session_open(struct segment *g)
 	return true;
 }
 
-/* The client's SYN that this SYN/ACK answers becomes the session's. */
+/* A SYN's data that nobody has looked at goes with the SYN. */
+static void forget_data(struct segment *g, struct stream_side *side)
+{
+	store_free(&g->e->pool, side->store);
+	side->store = NULL;
+	side->end = side->highest = 0;
+}
+
+/*
+ * The client's SYN that this SYN/ACK answers becomes the session's. Not if another SYN's data was looked at (a fast open, inline): the parser would go on
+ * behind bytes that the server never took.
+ */
 static bool choose_syn(struct segment *g)
 {
 	struct syn_queue *q = g->s->queue;
+	if (g->to->app_offered)
+		return false;
 	for (uint32_t i = q ? q->n : 0; i > 0; i--) {
 		if (q->item[i - 1].seq + 1 == g->ack) {
+			forget_data(g, g->to);
+			g->s->fast_open = false;
 			side_take_opening(g, g->to, g->from, &q->item[i - 1]);
 			return true;
 		}
@@ -292,9 +307,7 @@ static void forget_fast_open(struct segment *g)
 	struct stream_side *side = g->to;
 	if (g->e->settings.inline_mode || side->app_offered)
 		return;
-	store_free(&g->e->pool, side->store);
-	side->store = NULL;
-	side->end = side->highest = 0;
+	forget_data(g, side);
 }
 
 static bool synack_on_syn_sent(struct segment *g)
@@ -420,10 +433,11 @@ static bool syn_on_syn_recv(struct segment *g)
 /* The server's SYN/ACK that the client acknowledges becomes the session's. */
 static void choose_synack(struct segment *g)
 {
-	struct syn_queue *q = g->s->queue;
+	struct syn_queue *q = g->to->app_offered ? NULL : g->s->queue;
 	for (uint32_t i = 0; q && i < q->n; i++) {
 		if (q->item[i].seq + 1 != g->ack)
 			continue;
+		forget_data(g, g->to);
 		side_take_opening(g, g->to, g->from, &q->item[i]);
 		agree_on_options(g);
 		g->to->next_win = g->to->next_seq + g->to->window;

@@ -79,6 +79,10 @@ static const struct conversation conversations[] = {
 	 "3whs_synack_tfo_data_ignored", "GET /x", ""},
 	{"inline: fast open, data ignored, then others", INLINE | IPS, "c S f 'GET'; s SA a1; c A @1; c PA @1 'BAD /x'; s A", "established",
 	 "3whs_synack_tfo_data_ignored reassembly_overlap_different_data", "GET /x", ""},
+	{"inline: fast open, then another SYN that the server takes", INLINE | IPS, "c S f 'GET'; c S @100; s SA a101", "syn_sent",
+	 "3whs_synack_with_wrong_ack", "GET", ""},
+	{"fast open, then another SYN that the server takes", 0, "c S f 'GET'; c S @100; s SA a101; c A @101; c PA @101 'POST'; s A a105", "established", "", "POST",
+	 ""},
 	/* midstream, one side */
 	{"no midstream", 0, "c PA 'x'", "none", "", "", ""},
 	{"midstream", MIDSTREAM, "c PA 'abc'; s PA 'def'; c A", "established", "", "abc", "def"},
