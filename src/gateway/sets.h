@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The block sets of sluice's table, blocked4 and blocked6: prefixes with timeouts that `early` drops before conntrack. One handle is one netlink
- * socket; calls are synchronous and not thread-safe.
+ * The block sets of sluice's table, blocked4 and blocked6: prefixes with timeouts that `early` drops before conntrack, by source and by destination. Calls
+ * are synchronous, may come from any thread, and go over the process's one socket (see gateway_after_fork).
  */
 #pragma once
 
@@ -19,9 +19,11 @@ struct gateway_sets;
 struct gateway_sets *gateway_sets_open(struct error *error); /* NULL with words */
 void gateway_sets_close(struct gateway_sets *s);
 /*
- * Takes `remove` away and puts `add` in, as one transaction per batch of at most some 1,000 elements; a refreshed element is named in both. Elements that
- * are gone already (their time is up) are no error: then the rest is done one by one. -ENOENT: there is no table.
+ * Takes `remove` away and puts `add` in; a refreshed element is named in both. Up to GATEWAY_SETS_BATCH elements of both kinds together are one transaction; of
+ * more, all removals come first. Elements that are gone already (their time is up) are no error. -ENOENT: there is no table; -EEXIST: an added
+ * prefix lies over one that is there.
  */
+enum { GATEWAY_SETS_BATCH = 1000 };
 int gateway_sets_change(struct gateway_sets *s, const struct gateway_block *remove, size_t n_remove, const struct gateway_block *add, size_t n_add,
 			struct error *error);
 /* Each element with what is left of its time and what it dropped. */
