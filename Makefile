@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The front door. Everything real is in meson.build and scripts/.
-.PHONY: all demo test bench fuzz lint install clean
+.PHONY: all demo test bench bench-inline fuzz lint install clean
 BUILD ?= build/release
 # A compiler newer than ours may know new warnings; they stop `make test` and `make lint`, not a person who builds.
 MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false
@@ -26,6 +26,12 @@ bench:
 	@scripts/bootstrap bench
 	@$(MAKE_RELEASE)
 	@scripts/bench $(BUILD)
+
+# The live path alone: ROUNDS, PAIRS (of round trips)
+bench-inline:
+	@scripts/bootstrap bench
+	@$(MAKE_RELEASE)
+	@scripts/bench $(BUILD) inline
 
 # SECONDS_EACH=600 for a long run; TARGETS="decode http" for some of them
 fuzz:
