@@ -75,20 +75,6 @@ static enum app_probe_result imap_probe(struct bytes data, int direction, const 
 static const struct app_probe imap_probes[] = {{TCP, "143", TO_SERVER, 6, 64, imap_probe}};
 PROTOCOL(imap, "imap", TCP, .patterns = imap_patterns, .n_patterns = 3, .probes = imap_probes, .n_probes = 1);
 
-static enum app_probe_result pop3_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
-{
-	static const char *const words[] = {"USER ", "PASS ", "CAPA", "AUTH", "STLS", "APOP ", "STAT", "LIST", "QUIT"};
-	if (direction == TO_CLIENT)
-		return yes_if(has(data, 0, "+OK") || has(data, 0, "-ERR"));
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		if (bytes_starts_nocase(data, words[i]))
-			return PROBE_YES;
-	return PROBE_NO;
-}
-
-static const struct app_probe pop3_probes[] = {{TCP, "110", 2, 4, 16, pop3_probe}};
-PROTOCOL(pop3, "pop3", TCP, .probes = pop3_probes, .n_probes = 1);
-
 #define SIP_METHOD(text, n) AT_START(BOTH, TO_SERVER, text " ", n), AT_START(UDP, TO_CLIENT, text " ", n)
 static const struct app_pattern sip_patterns[] = {
 	SIP_METHOD("ACK", 4), SIP_METHOD("BYE", 4), SIP_METHOD("CANCEL", 7), SIP_METHOD("INFO", 5), SIP_METHOD("INVITE", 7),
