@@ -84,9 +84,6 @@ static const struct app_pattern sip_patterns[] = {
 };
 PROTOCOL(sip, "sip", BOTH, .patterns = sip_patterns, .n_patterns = sizeof sip_patterns / sizeof *sip_patterns);
 
-static const struct app_pattern rfb_patterns[] = {AT_START(TCP, TO_CLIENT, "RFB ", 4), AT_START(TCP, TO_SERVER, "RFB ", 4)};
-PROTOCOL(rfb, "rfb", TCP, .patterns = rfb_patterns, .n_patterns = 2);
-
 static enum app_probe_result telnet_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {
 	/* RFC 854: IAC, WILL..DONT, an option */

@@ -127,8 +127,8 @@ static bool app_number_holds(struct detect_scratch *s, const struct app_test *t,
 			break;
 	}
 	bool any = k->number(a, tx, direction, 0, &v);
-	if (!any)
-		*pending = tx->state[direction] < k->state[direction];
+	if (!any) /* as with buffers: not there is certain only when the state has passed */
+		*pending = tx->state[direction] <= k->state[direction] && !app_tx_complete(a, tx, direction);
 	return want->all && any;
 }
 
