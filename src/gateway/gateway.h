@@ -69,6 +69,7 @@ struct gateway_plan {
 	char note[GATEWAY_MAX_NOTES][200]; /* conflicts and what else is worth knowing */
 	unsigned n_notes;
 	uint32_t genid;                   /* of the ruleset that was looked at */
+	bool guard;                       /* no queue: what would be inspected is dropped */
 	bool replaces;                    /* a table of ours or a dead run's, by handle */
 	uint64_t replaced_handle;
 	uint64_t fingerprint;             /* of what was loaded, for gateway_intact */

@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "base/memory.h"
+#include "gateway/owner.h"
 
 enum { PAGE = 32768, OVERRUN = 4096, RECEIVE_ROOM = 65536 };
 
@@ -55,6 +56,21 @@ int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context)
 	/* EINTR: the ruleset changed on the way, once more from the start; callers add to sets of their own, so only the last try counts */
 	uint32_t seq = ++n->seq;
 	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_UNSPEC, NLM_F_DUMP, seq);
+	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
+		return -errno;
+	return receive_all(n, seq, each, context);
+}
+
+int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, void *context)
+{
+	char buffer[512];
+	uint32_t seq = ++n->seq;
+	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_INET, NLM_F_DUMP, seq);
+	_Static_assert((int)NFTA_RULE_TABLE == (int)NFTA_CHAIN_TABLE && (int)NFTA_RULE_TABLE == (int)NFTA_SET_TABLE &&
+			       (int)NFTA_RULE_TABLE == (int)NFTA_SET_ELEM_LIST_TABLE, "the table's name has one number in all kinds");
+	mnl_attr_put_strz(m, NFTA_RULE_TABLE, GATEWAY_TABLE);
+	if (set)
+		mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
 	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
 		return -errno;
 	return receive_all(n, seq, each, context);

@@ -18,6 +18,8 @@ int nft_open(struct nft *n, struct error *error);
 void nft_close(struct nft *n);
 /* Dumps all objects of a kind (NFT_MSG_GET…, all families). */
 int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context);
+/* Those of one kind in sluice's table; `set`, if not NULL, is for elements. */
+int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, void *context);
 int nft_generation(struct nft *n, uint32_t *genid);
 
 /* A transaction. Between begin and send, nft_batch_put gives room for one message. */

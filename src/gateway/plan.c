@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Looks at what is loaded and decides: priorities, native queue or xt target, whether a table of ours may be replaced. */
 #include <errno.h>
-#include <fcntl.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
-#include <libnftnl/flowtable.h>
 #include <libnftnl/rule.h>
-#include <libnftnl/table.h>
-#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
@@ -16,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/nft.h"
+#include "gateway/internal.h"
 #include "gateway/owner.h"
 
 __attribute__((format(printf, 2, 3))) static void note(struct gateway_plan *p, const char *format, ...)
@@ -148,97 +144,52 @@ static int read_rule(const struct nlmsghdr *m, void *context)
 	return MNL_CB_OK;
 }
 
-struct found_table {
-	bool found;
+/* A table with the owner flag goes when its process has let go of all files, which may be a moment after it is dead. */
+static int wait_for_last_owner(struct nft *n)
+{
+	enum { TRIES = 100, STEP_USEC = 10000 };
 	uint64_t handle;
-	char comment[NFTNL_UDATA_COMMENT_MAXLEN + 1];
-};
-
-static int read_comment(const struct nftnl_udata *attr, void *context)
-{
-	struct found_table *t = context;
-	if (nftnl_udata_type(attr) == NFTNL_UDATA_TABLE_COMMENT)
-		snprintf(t->comment, sizeof t->comment, "%.*s", (int)nftnl_udata_len(attr), (const char *)nftnl_udata_get(attr));
-	return 0;
-}
-
-static int read_table(const struct nlmsghdr *m, void *context)
-{
-	struct found_table *out = context;
-	struct nftnl_table *t = nftnl_table_alloc();
-	if (t && nftnl_table_nlmsg_parse(m, t) == 0 &&
-	    is_ours(nftnl_table_get_u32(t, NFTNL_TABLE_FAMILY), nftnl_table_get_str(t, NFTNL_TABLE_NAME))) {
-		out->found = true;
-		out->handle = nftnl_table_get_u64(t, NFTNL_TABLE_HANDLE);
-		uint32_t len = 0;
-		const void *data = nftnl_table_get_data(t, NFTNL_TABLE_USERDATA, &len);
-		if (data && len)
-			nftnl_udata_parse(data, len, read_comment, out);
+	struct owner owner = {0};
+	int r = 1;
+	for (int i = 0; i < TRIES && r > 0; i++) {
+		usleep(STEP_USEC);
+		r = gateway_find_table(n, &handle, &owner);
 	}
-	if (t)
-		nftnl_table_free(t);
-	return MNL_CB_OK;
-}
-
-int gateway_find_table(struct nft *n, uint64_t *handle, struct owner *owner)
-{
-	struct found_table t = {0};
-	int r = nft_dump(n, NFT_MSG_GETTABLE, read_table, &t);
-	if (r < 0)
-		return r;
-	*handle = t.handle;
-	*owner = owner_parse(t.comment);
-	return t.found;
+	return r;
 }
 
 static int judge_table(struct gateway_plan *p, struct nft *n, struct error *error)
 {
-	struct owner owner;
+	struct owner owner = {0};
 	int r = gateway_find_table(n, &p->replaced_handle, &owner);
 	if (r <= 0)
 		return r < 0 ? error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r)) : 0;
 	if (!owner.known)
 		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " is there and was not made by sluice; if nobody needs it: "
 						"nft delete table inet " GATEWAY_TABLE);
+	p->replaces = true;
+	if (owner_is_self(&owner))
+		return 0;
 	if (owner_lives(&owner))
 		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " belongs to the running sluice, process %d; stop that one first",
 				 owner.pid);
-	p->replaces = true;
+	if (owner.locked && wait_for_last_owner(n) == 0)
+		return -EINTR; /* look again */
 	note(p, "the table of a run that is gone (process %d) is replaced", owner.pid);
 	return 0;
 }
 
-/* Asks by a transaction that is never committed: a table of another name, with one rule. */
-static bool kernel_knows_queue(struct nft *n)
+static void probe(struct gateway_plan *p, struct nft *n)
 {
-	struct nft_batch b;
-	char name[64];
-	snprintf(name, sizeof name, "sluice_probe_%d", (int)getpid());
-	nft_batch_begin(&b, n, 0);
-	struct nftnl_table *t = nftnl_table_alloc();
-	nftnl_table_set_str(t, NFTNL_TABLE_NAME, name);
-	nftnl_table_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWTABLE, NLM_F_CREATE, "a table"), t);
-	nft_batch_done(&b);
-	nftnl_table_free(t);
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, name);
-	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, "probe");
-	nftnl_chain_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "a chain"), c);
-	nft_batch_done(&b);
-	nftnl_chain_free(c);
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	nftnl_rule_set_str(r, NFTNL_RULE_TABLE, name);
-	nftnl_rule_set_str(r, NFTNL_RULE_CHAIN, "probe");
-	struct nftnl_expr *e = nftnl_expr_alloc("queue");
-	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_NUM, 0);
-	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_TOTAL, 1);
-	nftnl_rule_add_expr(r, e);
-	nftnl_rule_nlmsg_build_payload(nft_batch_put(&b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "queue"), r);
-	nft_batch_done(&b);
-	nftnl_rule_free(r);
-	return nft_batch_send(&b, n, false, NULL) != -ENOENT;
+	p->native_queue = probe_queue(n);
+	p->element_counters = probe_element_counters(n);
+	/* bypass: the table goes with its process. drop: it stays, so it may only be owned where it survives its owner (Linux 6.9) */
+	uint32_t flags = p->settings.bypass ? GATEWAY_TABLE_OWNER : GATEWAY_TABLE_OWNER | GATEWAY_TABLE_PERSIST;
+	if (p->settings.owner_flag && probe_table_flags(n, flags))
+		p->table_flags = flags;
 }
 
+/* -EINTR without words: the ruleset changed meanwhile. */
 static int look(struct gateway_plan *p, struct error *error)
 {
 	struct nft n = {0};
@@ -262,33 +213,45 @@ static int look(struct gateway_plan *p, struct error *error)
 		goto out;
 	}
 	p->looked = true;
-	p->native_queue = kernel_knows_queue(&n);
+	probe(p, &n);
 	r = judge_table(p, &n, error);
 out:
 	nft_close(&n);
 	return r;
 }
 
-static int choose_priorities(struct gateway_plan *p, struct error *error)
+static int choose_priority(struct gateway_plan *p, enum gateway_hook hook, bool again, struct error *error)
 {
-	for (int hook = 0; hook < HOOK_N_; hook++) {
-		if (!(p->settings.hooks & 1u << hook))
+	char *reason = p->reason[hook];
+	p->priority[hook] = gateway_choose_priority(p->chain, p->n_chains, hook, reason, sizeof p->reason[hook]);
+	if (p->settings.priority_auto)
+		return 0;
+	int wish = p->priority[hook] = p->settings.priority;
+	snprintf(reason, sizeof p->reason[hook], "as gateway.priority says");
+	for (size_t i = 0; i < p->n_chains; i++) {
+		if (p->chain[i].hook != hook || p->chain[i].priority != wish)
 			continue;
-		char *reason = p->reason[hook];
-		p->priority[hook] = gateway_choose_priority(p->chain, p->n_chains, (enum gateway_hook)hook, reason, sizeof p->reason[hook]);
-		if (p->settings.priority_auto)
-			continue;
-		p->priority[hook] = p->settings.priority;
-		snprintf(reason, sizeof p->reason[hook], "as gateway.priority says");
-		for (size_t i = 0; i < p->n_chains; i++)
-			if ((int)p->chain[i].hook == hook && p->chain[i].priority == p->settings.priority)
-				return error_set(error, EINVAL, "gateway.priority %d is taken by %s: of two equal numbers the one loaded last runs first",
-						 p->settings.priority, p->chain[i].name);
+		if (!again)
+			return error_set(error, EINVAL, "gateway.priority %d is taken by %s: of two equal numbers the one loaded last runs first", wish,
+					 p->chain[i].name);
+		note(p, "gateway.priority %d is taken by %s, too: of two equal numbers the one loaded last runs first", wish, p->chain[i].name);
 	}
 	return 0;
 }
 
-int gateway_plan(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, struct error *error)
+static int choose_priorities(struct gateway_plan *p, bool again, struct error *error)
+{
+	int r = 0;
+	for (int hook = 0; hook < HOOK_N_ && r == 0; hook++) {
+		if (!(p->settings.hooks & 1u << hook))
+			continue;
+		r = choose_priority(p, (enum gateway_hook)hook, again, error);
+		p->marks_priority[hook] = gateway_choose_marks_priority(p->chain, p->n_chains, (enum gateway_hook)hook, p->priority[hook]);
+	}
+	return r;
+}
+
+static int make_plan(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, bool again, struct error *error)
 {
 	enum { TRIES = 5 };
 	int r = -EINTR;
@@ -301,11 +264,23 @@ int gateway_plan(struct gateway_plan *p, const struct gateway_settings *s, unsig
 		p->rest_queue = (uint16_t)(s->first_queue + n_workers);
 		r = look(p, error);
 	}
+	if (r == -EINTR)
+		error_set(error, EINTR, "the loaded nftables change faster than they can be read");
 	if (r < 0)
 		return r;
 	if (p->n_chains)
 		qsort(p->chain, p->n_chains, sizeof *p->chain, by_place);
-	return choose_priorities(p, error);
+	return choose_priorities(p, again, error);
+}
+
+int gateway_plan(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, struct error *error)
+{
+	return make_plan(p, s, n_workers, false, error);
+}
+
+int gateway_plan_again(struct gateway_plan *p, const struct gateway_settings *s, unsigned n_workers, struct error *error)
+{
+	return make_plan(p, s, n_workers, true, error);
 }
 
 void gateway_plan_free(struct gateway_plan *p)

@@ -42,3 +42,11 @@ int gateway_choose_priority(const struct gateway_chain *chain, size_t n, enum ga
 	}
 	return priority;
 }
+
+int gateway_choose_marks_priority(const struct gateway_chain *chain, size_t n, enum gateway_hook hook, int priority)
+{
+	int after = priority + 1;
+	while (taken(chain, n, hook, after))
+		after++;
+	return after;
+}

@@ -118,12 +118,30 @@ static int read_mask(struct gateway_settings *s, struct conf *conf, struct error
 	if (end == text || *end || value == 0 || value > UINT32_MAX)
 		return error_set(error, EINVAL, "gateway.mark-mask: '%s' is no mask of 32 bits, as 0x0000ff00", text);
 	s->mark_mask = (uint32_t)value;
+	/* all ones are taken (sluice's own packets); the highest value in use is the last slow class, or MARK_RELEASED */
+	uint32_t highest = s->n_slow ? MARK_SLOW + s->n_slow - 1 : MARK_RELEASED;
+	for (uint32_t v = MARK_RELEASED; v <= highest; v++)
+		if (!mark_bits(s->mark_mask, v) || mark_bits(s->mark_mask, v) == s->mark_mask)
+			return error_set(error, EINVAL, "gateway.mark-mask: %s has no room for the values 1 to %u and one more; it needs that many bits side by side",
+					 text, highest);
+	return 0;
+}
+
+static int read_slow(struct gateway_settings *s, struct conf *conf, struct error *error)
+{
+	struct conf *node = conf_get(conf, "respond.slow");
+	for (struct conf *c = node ? node->first : NULL; c; c = c->next) {
+		if (s->n_slow == MARK_SLOW_MAX)
+			return error_set(error, EINVAL, "respond.slow: more than %d classes", MARK_SLOW_MAX);
+		s->slow[s->n_slow++] = c->name;
+	}
 	return 0;
 }
 
 int gateway_settings_read(struct gateway_settings *s, struct conf *conf, struct error *error)
 {
 	*s = (struct gateway_settings){.hooks = 1u << HOOK_FORWARD, .priority_auto = true, .priority = 10, .queues_auto = true};
+	bool inspects = true;
 	int r = read_choice(conf, "gateway.table", "own", "none", &s->own_table, error);
 	if (r == 0)
 		r = read_choice(conf, "gateway.when-down", "bypass", "drop", &s->bypass, error);
@@ -133,6 +151,13 @@ int gateway_settings_read(struct gateway_settings *s, struct conf *conf, struct 
 		r = read_interfaces(s, conf, error);
 	if (r == 0)
 		r = read_priority(s, conf, error);
+	if (r == 0)
+		r = read_choice(conf, "gateway.owner-flag", "yes", "no", &s->owner_flag, error);
+	if (r == 0)
+		r = read_choice(conf, "gateway.existing", "inspect", "release", &inspects, error);
+	s->release_existing = !inspects;
+	if (r == 0)
+		r = read_slow(s, conf, error);
 	if (r == 0)
 		r = read_mask(s, conf, error);
 	const char *queues = conf_string(conf, "gateway.queues", "auto");

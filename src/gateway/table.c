@@ -1,225 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The table itself. Every statement is written twice in one place: as text for people and as an expression for the kernel, so
- * the one cannot drift from the other.
+ * The table itself.
  *
- *   chain forward   base chain: own packets and what is not to be inspected pass; the rest goes to `inspect`
- *   chain inspect   spreads flows over the workers (only with several)
- *   chain worker0…  TCP to one queue, with F_GSO behind it, everything else to another
+ *   chain early          base chain before conntrack: drops what comes from or goes to a blocked address; early_output: what the gateway sends to one
+ *   chain forward        base chain: own packets, released flows and what is not to be inspected pass; the rest goes to `inspect`
+ *   chain clean          mark bits within the mask that came from elsewhere are taken off: only a verdict sets them
+ *   chain inspect        spreads flows over the workers (only with several)
+ *   chain worker0…       TCP to one queue, with F_GSO behind it, everything else to another
+ *   chain marks_forward  base chain after that: what the verdict marked goes to `marks`, which saves it to conntrack
+ *
+ * A guard has no workers: what would be inspected is dropped.
  */
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
-#include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/xt_NFQUEUE.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/internal.h"
 #include "gateway/nft.h"
 #include "gateway/owner.h"
+#include "gateway/sets.h"
+#include "gateway/statement.h"
 #include "packet/packet.h"
 
-enum { ADDRESS_REG = NFT_REG32_00, HASH_REG = NFT_REG32_15, VXLAN_PORT = 4789, GENEVE_PORT = 6081 };
+enum { VXLAN_PORT = 4789, GENEVE_PORT = 6081, EARLY_PRIORITY = -310, TYPE_INTEGER = 4, TYPE_IPV4 = 7, TYPE_IPV6 = 8, BYTEORDER_HOST = 1 };
+static const char *const marks_chains[HOOK_N_] = {"marks_input", "marks_forward", "marks_output"};
 
-struct writer {
-	struct gateway_plan *plan;
-	struct buffer *text;
-	struct nft_batch *batch; /* NULL: text alone */
-	uint32_t set_id;
-	struct nftnl_rule *rule; /* the one being written */
-	const char *chain;
-};
-
-/* ---- statements ---- */
-
-static struct nftnl_expr *add(struct writer *w, const char *name)
+static bool is_chosen(const struct writer *w, int hook)
 {
-	struct nftnl_expr *e = nftnl_expr_alloc(name);
-	if (!e)
-		abort(); /* start-up, out of memory */
-	nftnl_rule_add_expr(w->rule, e);
-	return e;
-}
-
-static void load_meta(struct writer *w, uint32_t key)
-{
-	struct nftnl_expr *e = add(w, "meta");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG_1);
-}
-
-static void compare(struct writer *w, const void *data, uint32_t len)
-{
-	struct nftnl_expr *e = add(w, "cmp");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, NFT_CMP_EQ);
-	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, len);
-}
-
-static void match_own_mark(struct writer *w)
-{
-	uint32_t mask = w->plan->settings.mark_mask, mark = gateway_own_mark(&w->plan->settings), none = 0;
-	load_meta(w, NFT_META_MARK);
-	struct nftnl_expr *e = add(w, "bitwise");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, sizeof mask);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof mask);
-	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, &none, sizeof none);
-	compare(w, &mark, sizeof mark);
-	buffer_printf(w->text, "meta mark & 0x%08x == 0x%08x ", mask, mark);
-}
-
-static void match_interface(struct writer *w, bool out, const char *name)
-{
-	char padded[16] = {0};
-	memcpy(padded, name, strnlen(name, sizeof padded - 1));
-	load_meta(w, out ? NFT_META_OIFNAME : NFT_META_IIFNAME);
-	compare(w, padded, sizeof padded);
-	buffer_printf(w->text, "%s \"%s\" ", out ? "oifname" : "iifname", name);
-}
-
-static void match_protocol(struct writer *w, uint8_t proto, const char *name)
-{
-	load_meta(w, NFT_META_L4PROTO);
-	compare(w, &proto, sizeof proto);
-	buffer_printf(w->text, "meta l4proto %s ", name);
-}
-
-static void match_family(struct writer *w, uint8_t family)
-{
-	load_meta(w, NFT_META_NFPROTO);
-	compare(w, &family, sizeof family);
-	buffer_printf(w->text, "meta nfproto %s ", family == NFPROTO_IPV4 ? "ipv4" : "ipv6");
-}
-
-static void match_udp_port(struct writer *w, uint16_t port)
-{
-	uint8_t wire[2];
-	store_be16(wire, port);
-	load_meta(w, NFT_META_L4PROTO);
-	compare(w, &(uint8_t){PROTO_UDP}, 1);
-	struct nftnl_expr *e = add(w, "payload");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, 2);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, sizeof wire);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
-	compare(w, wire, sizeof wire);
-	buffer_printf(w->text, "udp dport %u ", port);
-}
-
-static void verdict(struct writer *w, int code, const char *chain)
-{
-	struct nftnl_expr *e = add(w, "immediate");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)code);
-	if (chain)
-		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
-	buffer_printf(w->text, chain ? "goto %s " : "accept ", chain);
-}
-
-static void counter(struct writer *w)
-{
-	add(w, "counter");
-	buffer_add_string(w->text, "counter ");
-}
-
-static void queue_native(struct writer *w, uint16_t number)
-{
-	bool bypass = w->plan->settings.bypass;
-	struct nftnl_expr *e = add(w, "queue");
-	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_NUM, number);
-	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_TOTAL, 1);
-	nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_FLAGS, bypass ? NFT_QUEUE_FLAG_BYPASS : 0);
-}
-
-static void queue_target(struct writer *w, uint16_t number)
-{
-	enum { ALIGNED = 8 }; /* XT_ALIGN of the info */
-	struct xt_NFQ_info_v3 *info = xcalloc(1, ALIGNED);
-	*info = (struct xt_NFQ_info_v3){.queuenum = number, .queues_total = 1, .flags = w->plan->settings.bypass ? NFQ_FLAG_BYPASS : 0};
-	struct nftnl_expr *e = add(w, "target");
-	nftnl_expr_set_str(e, NFTNL_EXPR_TG_NAME, "NFQUEUE");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_TG_REV, 3);
-	nftnl_expr_set(e, NFTNL_EXPR_TG_INFO, info, ALIGNED); /* takes it over */
-}
-
-static void queue(struct writer *w, uint16_t number)
-{
-	if (w->plan->native_queue)
-		queue_native(w, number);
-	else
-		queue_target(w, number);
-	buffer_printf(w->text, "queue %sto %u ", w->plan->settings.bypass ? "flags bypass " : "", number);
-}
-
-/* ---- rules, chains, the table ---- */
-
-static void rule_begin(struct writer *w)
-{
-	w->rule = nftnl_rule_alloc();
-	if (!w->rule)
-		abort();
-	nftnl_rule_set_str(w->rule, NFTNL_RULE_TABLE, GATEWAY_TABLE);
-	nftnl_rule_set_str(w->rule, NFTNL_RULE_CHAIN, w->chain);
-	buffer_add_string(w->text, "\t\t");
-}
-
-static void rule_comment(struct writer *w, const char *comment)
-{
-	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-	nftnl_udata_put_strz(u, NFTNL_UDATA_RULE_COMMENT, comment);
-	nftnl_rule_set_data(w->rule, NFTNL_RULE_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
-	nftnl_udata_buf_free(u);
-	buffer_printf(w->text, "comment \"%s\" ", comment);
-}
-
-static void rule_end(struct writer *w, const char *comment)
-{
-	if (comment)
-		rule_comment(w, comment);
-	w->text->data[w->text->len - 1] = '\n'; /* the blank after the last word */
-	if (w->batch) {
-		nftnl_rule_nlmsg_build_payload(nft_batch_put(w->batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, w->chain), w->rule);
-		nft_batch_done(w->batch);
-	}
-	nftnl_rule_free(w->rule);
-	w->rule = NULL;
-}
-
-static void declare_chain(struct writer *w, const char *name, int hook)
-{
-	if (!w->batch)
-		return;
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, GATEWAY_TABLE);
-	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
-	if (hook >= 0) {
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, (uint32_t)hook + NF_INET_LOCAL_IN);
-		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, w->plan->priority[hook]);
-		nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, "filter");
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, NF_ACCEPT);
-	}
-	nftnl_chain_nlmsg_build_payload(nft_batch_put(w->batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "a base chain"), c);
-	nft_batch_done(w->batch);
-	nftnl_chain_free(c);
+	return w->plan->settings.hooks & 1u << hook;
 }
 
 static const char *worker_chain(unsigned worker)
 {
-	static char name[GATEWAY_MAX_WORKERS][16];
-	snprintf(name[worker], sizeof name[worker], "worker%u", worker);
-	return name[worker];
+	static const char *const names[GATEWAY_MAX_WORKERS] = {"worker0",  "worker1",  "worker2",  "worker3", "worker4",  "worker5",
+							       "worker6",  "worker7",  "worker8",  "worker9", "worker10", "worker11",
+							       "worker12", "worker13", "worker14", "worker15"};
+	return names[worker];
 }
 
 static const char *first_chain(const struct writer *w)
 {
+	if (w->plan->guard)
+		return GATEWAY_GUARD_CHAIN;
 	return w->plan->n_workers > 1 ? "inspect" : worker_chain(0);
+}
+
+/* ---- declarations: the kernel wants a chain before the rule that jumps to it ---- */
+
+static void declare_chain(struct writer *w, const char *name, int kernel_hook, int priority)
+{
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, GATEWAY_TABLE);
+	nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, name);
+	if (kernel_hook >= 0) {
+		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, (uint32_t)kernel_hook);
+		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, priority);
+		nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, "filter");
+		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+	}
+	nftnl_chain_nlmsg_build_payload(nft_batch_put(w->batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, name), c);
+	nft_batch_done(w->batch);
+	nftnl_chain_free(c);
+}
+
+static void declare_chains(struct writer *w)
+{
+	const struct gateway_plan *p = w->plan;
+	if (p->guard)
+		declare_chain(w, GATEWAY_GUARD_CHAIN, -1, 0);
+	for (unsigned i = 0; i < p->n_workers; i++)
+		declare_chain(w, worker_chain(i), -1, 0);
+	if (p->n_workers > 1)
+		declare_chain(w, "inspect", -1, 0);
+	declare_chain(w, "clean", -1, 0);
+	declare_chain(w, "marks", -1, 0);
+	declare_chain(w, "early", NF_INET_PRE_ROUTING, EARLY_PRIORITY);
+	declare_chain(w, "early_output", NF_INET_LOCAL_OUT, EARLY_PRIORITY);
+	for (int hook = 0; hook < HOOK_N_; hook++) {
+		if (!is_chosen(w, hook))
+			continue;
+		declare_chain(w, gateway_hook_names[hook], hook + NF_INET_LOCAL_IN, p->priority[hook]);
+		declare_chain(w, marks_chains[hook], hook + NF_INET_LOCAL_IN, p->marks_priority[hook]);
+	}
 }
 
 static void chain_begin(struct writer *w, const char *name)
@@ -228,34 +97,116 @@ static void chain_begin(struct writer *w, const char *name)
 	buffer_printf(w->text, "\tchain %s {\n", name);
 }
 
+static void base_chain_begin(struct writer *w, const char *name, const char *hook, int priority)
+{
+	chain_begin(w, name);
+	buffer_printf(w->text, "\t\ttype filter hook %s priority %d; policy accept;\n", hook, priority);
+}
+
 static void chain_end(struct writer *w)
 {
 	buffer_add_string(w->text, "\t}\n");
 }
 
+/* ---- blocked addresses ---- */
+
+struct nftnl_set *gateway_block_set(uint8_t family, bool counters)
+{
+	bool four = family == NFPROTO_IPV4;
+	struct nftnl_set *s = nftnl_set_alloc();
+	nftnl_set_set_str(s, NFTNL_SET_NAME, four ? "blocked4" : "blocked6");
+	nftnl_set_set_u32(s, NFTNL_SET_ID, four ? 1 : 2);
+	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
+	nftnl_set_set_u32(s, NFTNL_SET_FLAGS, NFT_SET_INTERVAL | NFT_SET_TIMEOUT);
+	nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, four ? TYPE_IPV4 : TYPE_IPV6);
+	nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, four ? 4 : 16);
+	if (counters)
+		nftnl_set_add_expr(s, nftnl_expr_alloc("counter"));
+	return s;
+}
+
+static void write_block_set(struct writer *w, uint8_t family)
+{
+	struct nftnl_set *s = gateway_block_set(family, w->plan->element_counters);
+	buffer_printf(w->text, "\tset %s {\n\t\ttype %s\n\t\tflags interval,timeout\n%s\t}\n", nftnl_set_get_str(s, NFTNL_SET_NAME),
+		      family == NFPROTO_IPV4 ? "ipv4_addr" : "ipv6_addr", w->plan->element_counters ? "\t\tcounter\n" : "");
+	if (w->batch) {
+		nftnl_set_set_str(s, NFTNL_SET_TABLE, GATEWAY_TABLE);
+		nftnl_set_nlmsg_build_payload(nft_batch_put(w->batch, NFT_MSG_NEWSET, NLM_F_CREATE, "a block set"), s);
+		nft_batch_done(w->batch);
+	}
+	nftnl_set_free(s);
+}
+
+static void blocked_rule(struct writer *w, uint8_t family, bool destination)
+{
+	rule_begin(w);
+	rule_address_in(w, family, destination, family == NFPROTO_IPV4 ? "blocked4" : "blocked6");
+	rule_counter(w);
+	rule_drop(w);
+	rule_end(w, NULL);
+}
+
+static void own_mark_rule(struct writer *w)
+{
+	const struct gateway_settings *s = &w->plan->settings;
+	rule_begin(w);
+	rule_mark_is(w, false, s->mark_mask, gateway_own_mark(s));
+	rule_accept(w);
+	rule_end(w, "answers that sluice itself sends");
+}
+
+static void write_early_chains(struct writer *w)
+{
+	static const uint8_t families[] = {NFPROTO_IPV4, NFPROTO_IPV6};
+	base_chain_begin(w, "early", "prerouting", EARLY_PRIORITY);
+	for (size_t i = 0; i < sizeof families; i++) {
+		blocked_rule(w, families[i], false);
+		blocked_rule(w, families[i], true);
+	}
+	chain_end(w);
+	base_chain_begin(w, "early_output", "output", EARLY_PRIORITY);
+	own_mark_rule(w);
+	for (size_t i = 0; i < sizeof families; i++)
+		blocked_rule(w, families[i], true);
+	chain_end(w);
+}
+
+/* ---- the way to the queue ---- */
+
 static void interface_rule(struct writer *w, bool out, const char *name)
 {
 	rule_begin(w);
-	match_interface(w, out, name);
-	verdict(w, NFT_GOTO, first_chain(w));
+	rule_interface(w, out, name);
+	rule_goto(w, first_chain(w));
 	rule_end(w, NULL);
+}
+
+static void released_rule(struct writer *w)
+{
+	uint32_t mask = w->plan->settings.mark_mask;
+	rule_begin(w);
+	rule_mark_is(w, true, mask, mark_bits(mask, MARK_RELEASED));
+	rule_counter(w);
+	rule_accept(w);
+	rule_end(w, "released");
 }
 
 static void write_base_chain(struct writer *w, enum gateway_hook hook)
 {
 	const struct gateway_settings *s = &w->plan->settings;
-	chain_begin(w, gateway_hook_names[hook]);
-	buffer_printf(w->text, "\t\ttype filter hook %s priority %d; policy accept;\n", gateway_hook_names[hook], w->plan->priority[hook]);
+	base_chain_begin(w, gateway_hook_names[hook], gateway_hook_names[hook], w->plan->priority[hook]);
 	rule_begin(w);
-	match_own_mark(w);
-	verdict(w, NF_ACCEPT, NULL);
-	rule_end(w, "answers that sluice itself sends");
+	rule_mark_has_any(w, s->mark_mask);
+	rule_jump(w, "clean");
+	rule_end(w, NULL);
 	if (hook != HOOK_FORWARD) {
 		rule_begin(w);
-		match_interface(w, hook == HOOK_OUTPUT, "lo");
-		verdict(w, NF_ACCEPT, NULL);
+		rule_interface(w, hook == HOOK_OUTPUT, "lo");
+		rule_accept(w);
 		rule_end(w, NULL);
 	}
+	released_rule(w);
 	for (unsigned i = 0; i < s->n_interfaces; i++) {
 		if (hook != HOOK_OUTPUT)
 			interface_rule(w, false, s->interface[i]);
@@ -264,9 +215,29 @@ static void write_base_chain(struct writer *w, enum gateway_hook hook)
 	}
 	if (s->n_interfaces == 0) {
 		rule_begin(w);
-		verdict(w, NFT_GOTO, first_chain(w));
+		rule_goto(w, first_chain(w));
 		rule_end(w, NULL);
 	}
+	chain_end(w);
+}
+
+static void write_clean_chain(struct writer *w)
+{
+	chain_begin(w, "clean");
+	own_mark_rule(w);
+	rule_begin(w);
+	rule_mark_set(w, false, ~w->plan->settings.mark_mask, 0);
+	rule_end(w, "only a verdict sets these bits");
+	chain_end(w);
+}
+
+static void write_guard_chain(struct writer *w)
+{
+	chain_begin(w, GATEWAY_GUARD_CHAIN);
+	rule_begin(w);
+	rule_counter(w);
+	rule_drop(w);
+	rule_end(w, "nothing passes until sluice inspects");
 	chain_end(w);
 }
 
@@ -274,18 +245,16 @@ static void write_worker_chain(struct writer *w, unsigned worker)
 {
 	chain_begin(w, worker_chain(worker));
 	rule_begin(w);
-	match_protocol(w, PROTO_TCP, "tcp");
-	counter(w);
-	queue(w, (uint16_t)(w->plan->tcp_queue + worker));
+	rule_protocol(w, PROTO_TCP, "tcp");
+	rule_counter(w);
+	rule_queue(w, (uint16_t)(w->plan->tcp_queue + worker));
 	rule_end(w, NULL);
 	rule_begin(w);
-	counter(w);
-	queue(w, (uint16_t)(w->plan->rest_queue + worker));
+	rule_counter(w);
+	rule_queue(w, (uint16_t)(w->plan->rest_queue + worker));
 	rule_end(w, NULL);
 	chain_end(w);
 }
-
-/* ---- spreading flows over workers ---- */
 
 /* The map from a hash to a worker's chain; each rule has one of its own, as nft does it for `vmap { … }`. */
 static uint32_t write_map(struct writer *w)
@@ -293,7 +262,6 @@ static uint32_t write_map(struct writer *w)
 	uint32_t id = ++w->set_id;
 	if (!w->batch)
 		return id;
-	enum { TYPE_INTEGER = 4 };
 	struct nftnl_set *s = nftnl_set_alloc();
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, GATEWAY_TABLE);
 	nftnl_set_set_str(s, NFTNL_SET_NAME, "__map%d");
@@ -306,7 +274,7 @@ static uint32_t write_map(struct writer *w)
 	nftnl_set_set_u32(s, NFTNL_SET_DATA_LEN, 0);
 	nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, w->plan->n_workers);
 	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
-	nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER, 1); /* the host's; nft lists 0, 1, 2 instead of swapped bytes */
+	nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER, BYTEORDER_HOST); /* nft lists 0, 1, 2 instead of swapped bytes */
 	nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
 	nftnl_udata_buf_free(u);
 	for (uint32_t i = 0; i < w->plan->n_workers; i++) {
@@ -324,55 +292,13 @@ static uint32_t write_map(struct writer *w)
 	return id;
 }
 
-static void hash_to_chain(struct writer *w, uint32_t type, uint32_t len, uint32_t map)
+/* By the connection's original addresses and ports: the same in both directions, through NAT, and for ICMP errors about it. */
+static void spread_rule(struct writer *w, uint8_t family, const char *comment)
 {
-	enum { SEED = 0x736c7563 };
-	struct nftnl_expr *e = add(w, "hash");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_TYPE, type);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_DREG, HASH_REG);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_MODULUS, w->plan->n_workers);
-	if (type == NFT_HASH_JENKINS) {
-		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_SREG, ADDRESS_REG);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_LEN, len);
-		nftnl_expr_set_u32(e, NFTNL_EXPR_HASH_SEED, SEED);
-	}
-	e = add(w, "lookup");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, HASH_REG);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, "__map%d");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SET_ID, map);
-	buffer_printf(w->text, "mod %u ", w->plan->n_workers);
-	if (type == NFT_HASH_JENKINS)
-		buffer_printf(w->text, "seed 0x%08x ", SEED);
-	buffer_add_string(w->text, "vmap {");
-	for (unsigned i = 0; i < w->plan->n_workers; i++)
-		buffer_printf(w->text, "%s %u : goto %s", i ? "," : "", i, worker_chain(i));
-	buffer_add_string(w->text, " } ");
-}
-
-static void load_conntrack(struct writer *w, uint32_t key, uint32_t reg)
-{
-	struct nftnl_expr *e = add(w, "ct");
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
-	nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, 0); /* original */
-	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
-}
-
-/* The connection's original addresses and ports: the same in both directions, through NAT, and for ICMP errors about it. */
-static void write_conntrack_rule(struct writer *w, uint8_t family)
-{
-	bool four = family == NFPROTO_IPV4;
-	uint32_t words = four ? 1 : 4, map = write_map(w);
+	uint32_t map = write_map(w);
 	rule_begin(w);
-	match_family(w, family);
-	load_conntrack(w, four ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6, ADDRESS_REG);
-	load_conntrack(w, four ? NFT_CT_DST_IP : NFT_CT_DST_IP6, ADDRESS_REG + words);
-	load_conntrack(w, NFT_CT_PROTO_SRC, ADDRESS_REG + 2 * words);
-	load_conntrack(w, NFT_CT_PROTO_DST, ADDRESS_REG + 2 * words + 1);
-	buffer_printf(w->text, "jhash ct original %s saddr . ct original %s daddr . ct original proto-src . ct original proto-dst ",
-		      four ? "ip" : "ip6", four ? "ip" : "ip6");
-	hash_to_chain(w, NFT_HASH_JENKINS, (2 * words + 2) * 4, map);
-	rule_end(w, NULL);
+	rule_spread(w, family, map, worker_chain);
+	rule_end(w, comment);
 }
 
 static void write_inspect_chain(struct writer *w)
@@ -381,37 +307,74 @@ static void write_inspect_chain(struct writer *w)
 	chain_begin(w, "inspect");
 	for (size_t i = 0; i < sizeof tunnels / sizeof *tunnels; i++) {
 		rule_begin(w);
-		match_udp_port(w, tunnels[i]);
-		verdict(w, NFT_GOTO, worker_chain(0));
+		rule_udp_port(w, tunnels[i]);
+		rule_goto(w, worker_chain(0));
 		rule_end(w, "the flows inside stay together");
 	}
-	write_conntrack_rule(w, NFPROTO_IPV4);
-	write_conntrack_rule(w, NFPROTO_IPV6);
-	uint32_t map = write_map(w);
-	rule_begin(w);
-	buffer_add_string(w->text, "symhash ");
-	hash_to_chain(w, NFT_HASH_SYM, 0, map);
-	rule_end(w, "not tracked");
+	spread_rule(w, NFPROTO_IPV4, NULL);
+	spread_rule(w, NFPROTO_IPV6, NULL);
+	spread_rule(w, 0, "not tracked");
 	chain_end(w);
 }
 
-static void write_table(struct writer *w)
+/* ---- what the verdict said of the flow ---- */
+
+static void save_rule(struct writer *w, uint32_t value, const char *comment)
 {
-	struct owner self;
-	char comment[OWNER_TEXT];
-	owner_self(&self);
-	owner_format(&self, comment);
-	buffer_printf(w->text, "table inet %s {\n\tcomment \"%s\"\n", GATEWAY_TABLE, comment);
-	if (!w->batch)
-		return;
+	uint32_t mask = w->plan->settings.mark_mask, bits = mark_bits(mask, value);
+	rule_begin(w);
+	rule_mark_is(w, false, mask, bits);
+	rule_mark_set(w, true, ~mask, bits);
+	rule_end(w, comment);
+}
+
+/* One rule a value: nft 1.0.6 takes nothing but constants on the right of `ct mark set`, and its users shall be able to read this. */
+static void write_marks_chains(struct writer *w)
+{
+	const struct gateway_settings *s = &w->plan->settings;
+	for (int hook = 0; hook < HOOK_N_; hook++) {
+		if (!is_chosen(w, hook))
+			continue;
+		base_chain_begin(w, marks_chains[hook], gateway_hook_names[hook], w->plan->marks_priority[hook]);
+		rule_begin(w);
+		rule_mark_has_any(w, s->mark_mask);
+		rule_goto(w, "marks");
+		rule_end(w, NULL);
+		chain_end(w);
+	}
+	chain_begin(w, "marks");
+	save_rule(w, MARK_RELEASED, "released");
+	for (unsigned i = 0; i < s->n_slow; i++) {
+		char comment[64];
+		snprintf(comment, sizeof comment, "slow %s", s->slow[i]);
+		save_rule(w, MARK_SLOW + i, comment);
+	}
+	rule_begin(w);
+	rule_mark_set(w, false, ~s->mark_mask, 0);
+	rule_end(w, NULL);
+	chain_end(w);
+}
+
+/* ---- the whole ---- */
+
+static void delete_table(struct nft_batch *b, uint64_t handle)
+{
 	struct nftnl_table *t = nftnl_table_alloc();
 	nftnl_table_set_str(t, NFTNL_TABLE_NAME, GATEWAY_TABLE);
-	if (w->plan->replaces) {
-		nftnl_table_set_u64(t, NFTNL_TABLE_HANDLE, w->plan->replaced_handle);
-		nftnl_table_nlmsg_build_payload(nft_batch_put(w->batch, NFT_MSG_DELTABLE, 0, "to delete the old table"), t);
-		nft_batch_done(w->batch);
-		nftnl_table_unset(t, NFTNL_TABLE_HANDLE);
-	}
+	nftnl_table_set_u64(t, NFTNL_TABLE_HANDLE, handle);
+	nftnl_table_nlmsg_build_payload(nft_batch_put(b, NFT_MSG_DELTABLE, 0, "to delete the old table"), t);
+	nft_batch_done(b);
+	nftnl_table_free(t);
+}
+
+static void declare_table(struct writer *w, const char *comment)
+{
+	if (w->plan->replaces)
+		delete_table(w->batch, w->plan->replaced_handle);
+	struct nftnl_table *t = nftnl_table_alloc();
+	nftnl_table_set_str(t, NFTNL_TABLE_NAME, GATEWAY_TABLE);
+	if (w->plan->table_flags)
+		nftnl_table_set_u32(t, NFTNL_TABLE_FLAGS, w->plan->table_flags);
 	struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(NFT_USERDATA_MAXLEN);
 	nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, comment);
 	nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
@@ -421,30 +384,45 @@ static void write_table(struct writer *w)
 	nftnl_table_free(t);
 }
 
+static void write_head(struct writer *w)
+{
+	struct owner self;
+	char comment[OWNER_TEXT];
+	owner_self(&self);
+	owner_format(&self, comment);
+	buffer_printf(w->text, "table inet %s {\n\tcomment \"%s\"\n", GATEWAY_TABLE, comment);
+	if (w->plan->table_flags)
+		buffer_printf(w->text, "\tflags owner%s\n", w->plan->table_flags & GATEWAY_TABLE_PERSIST ? ",persist" : "");
+	if (w->batch)
+		declare_table(w, comment);
+}
+
 static void write_all(struct writer *w)
 {
 	struct gateway_plan *p = w->plan;
-	write_table(w);
-	for (unsigned i = 0; i < p->n_workers; i++)
-		declare_chain(w, worker_chain(i), -1);
-	if (p->n_workers > 1)
-		declare_chain(w, "inspect", -1);
+	write_head(w);
+	write_block_set(w, NFPROTO_IPV4);
+	write_block_set(w, NFPROTO_IPV6);
+	w->set_id = 2;
+	if (w->batch)
+		declare_chains(w);
+	write_early_chains(w);
 	for (int hook = 0; hook < HOOK_N_; hook++)
-		if (p->settings.hooks & 1u << hook)
-			declare_chain(w, gateway_hook_names[hook], hook);
-	for (int hook = 0; hook < HOOK_N_; hook++)
-		if (p->settings.hooks & 1u << hook)
+		if (is_chosen(w, hook))
 			write_base_chain(w, (enum gateway_hook)hook);
+	write_clean_chain(w);
+	if (p->guard)
+		write_guard_chain(w);
 	if (p->n_workers > 1)
 		write_inspect_chain(w);
 	for (unsigned i = 0; i < p->n_workers; i++)
 		write_worker_chain(w, i);
+	write_marks_chains(w);
 	buffer_add_string(w->text, "}\n");
 }
 
 int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct error *error)
 {
-	struct nft n = {0};
 	struct nft_batch batch = {0};
 	struct writer w = {.plan = p, .text = &p->text, .batch = mode == GATEWAY_TEXT ? NULL : &batch};
 	buffer_clear(&p->text);
@@ -452,78 +430,77 @@ int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct err
 		write_all(&w);
 		return 0;
 	}
-	int r = nft_open(&n, error);
-	if (r < 0)
-		return r;
-	nft_batch_begin(&batch, &n, mode == GATEWAY_LOAD ? p->genid : 0);
+	struct nft *n = link_take(error);
+	if (!n)
+		return -EIO;
+	nft_batch_begin(&batch, n, mode == GATEWAY_LOAD ? p->genid : 0);
 	write_all(&w);
-	r = nft_batch_send(&batch, &n, mode == GATEWAY_LOAD, error);
-	nft_close(&n);
+	int r = nft_batch_send(&batch, n, mode == GATEWAY_LOAD, error);
+	if (r == 0 && mode == GATEWAY_LOAD)
+		r = gateway_fingerprint(n, &p->fingerprint, error);
+	link_give();
 	return r;
+}
+
+static int remove_table(struct nft *n, uint64_t handle, struct error *error)
+{
+	struct nft_batch batch;
+	nft_batch_begin(&batch, n, 0);
+	delete_table(&batch, handle);
+	return nft_batch_send(&batch, n, true, error);
 }
 
 int gateway_remove(struct error *error)
 {
-	struct nft n = {0};
-	int r = nft_open(&n, error);
-	if (r < 0)
-		return r;
 	uint64_t handle = 0;
-	struct owner owner = {0}, self;
-	owner_self(&self);
-	r = gateway_find_table(&n, &handle, &owner);
-	if (r > 0 && owner.pid == self.pid && owner.started == self.started) {
-		struct nft_batch batch;
-		nft_batch_begin(&batch, &n, 0);
-		struct nftnl_table *t = nftnl_table_alloc();
-		nftnl_table_set_str(t, NFTNL_TABLE_NAME, GATEWAY_TABLE);
-		nftnl_table_set_u64(t, NFTNL_TABLE_HANDLE, handle);
-		nftnl_table_nlmsg_build_payload(nft_batch_put(&batch, NFT_MSG_DELTABLE, 0, "to delete the table"), t);
-		nft_batch_done(&batch);
-		nftnl_table_free(t);
-		r = nft_batch_send(&batch, &n, true, error);
-	} else if (r < 0) {
+	struct owner owner = {0};
+	struct nft *n = link_take(error);
+	if (!n)
+		return -EIO;
+	int r = gateway_find_table(n, &handle, &owner);
+	if (r < 0)
 		error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
-	} else {
-		r = 0;
-	}
-	nft_close(&n);
+	else if (r > 0)
+		r = owner_is_self(&owner) ? remove_table(n, handle, error) : 0;
+	link_give();
 	return r;
 }
 
-/* ---- counters ---- */
-
-static int add_counter(struct nftnl_expr *e, void *context)
+int gateway_remove_stale(struct error *error)
 {
-	struct gateway_counts *c = context;
-	if (strcmp(nftnl_expr_get_str(e, NFTNL_EXPR_NAME), "counter") == 0) {
-		c->queued_packets += nftnl_expr_get_u64(e, NFTNL_EXPR_CTR_PACKETS);
-		c->queued_bytes += nftnl_expr_get_u64(e, NFTNL_EXPR_CTR_BYTES);
-	}
-	return 0;
-}
-
-static int count_rule(const struct nlmsghdr *m, void *context)
-{
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	if (r && nftnl_rule_nlmsg_parse(m, r) == 0 && strcmp(nftnl_rule_get_str(r, NFTNL_RULE_TABLE), GATEWAY_TABLE) == 0 &&
-	    nftnl_rule_get_u32(r, NFTNL_RULE_FAMILY) == NFPROTO_INET) {
-		((struct gateway_counts *)context)->rules++;
-		nftnl_expr_foreach(r, add_counter, context);
-	}
-	if (r)
-		nftnl_rule_free(r);
-	return MNL_CB_OK;
-}
-
-int gateway_counts(struct gateway_counts *out, struct error *error)
-{
-	struct nft n = {0};
-	*out = (struct gateway_counts){0};
-	int r = nft_open(&n, error);
+	uint64_t handle = 0;
+	struct owner owner = {0};
+	struct nft *n = link_take(error);
+	if (!n)
+		return -EIO;
+	int r = gateway_find_table(n, &handle, &owner);
 	if (r < 0)
-		return r;
-	r = nft_dump(&n, NFT_MSG_GETRULE, count_rule, out);
-	nft_close(&n);
-	return r < 0 ? error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r)) : 0;
+		error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
+	else if (r == 0)
+		r = error_set(error, ENOENT, "no table inet " GATEWAY_TABLE " is loaded");
+	else if (!owner.known)
+		r = error_set(error, EEXIST, "table inet " GATEWAY_TABLE " was not made by sluice");
+	else if (owner_lives(&owner) && !owner_is_self(&owner))
+		r = error_set(error, EEXIST, "table inet " GATEWAY_TABLE " belongs to the running sluice, process %d", owner.pid);
+	else
+		r = remove_table(n, handle, error);
+	link_give();
+	return r;
+}
+
+int gateway_guard_load(const struct gateway_settings *s, struct error *error)
+{
+	enum { TRIES = 5 };
+	struct gateway_settings closed = *s;
+	closed.bypass = false;
+	int r = -ERESTART;
+	for (int i = 0; i < TRIES && r == -ERESTART; i++) {
+		struct gateway_plan p;
+		r = gateway_plan(&p, &closed, 0, error);
+		p.guard = true;
+		if (r == 0)
+			r = gateway_load(&p, GATEWAY_LOAD, error);
+		gateway_plan_free(&p);
+	}
+	return r;
 }
