@@ -108,6 +108,7 @@ struct prefilter {
 	unsigned n_parts;
 	uint32_t n_patterns, longest;
 	uint32_t limit;        /* no pattern can matter behind this many bytes from the start; 0: none */
+	unsigned pool;         /* prefilters of one number are asked about the same bytes, so they share a database; 0: alone */
 	struct pattern_list *building;
 	struct prefilter *next;
 };
@@ -116,7 +117,7 @@ enum { PATTERN_MAX = 32 /* longer ones are looked for by their first bytes */ };
 
 /* Payloads, by what they are of. */
 enum payload_kind { PAYLOAD_STREAM, PAYLOAD_TCP, PAYLOAD_UDP, PAYLOAD_OTHER, PAYLOAD_KIND_N_ };
-enum { SCAN_MAX = 9 };
+enum { SCAN_MAX = 9, POINT_PREFILTERS_MAX = SCAN_MAX + 3 /* by ports and addresses, by protocol */ };
 
 struct payload_scan {  /* patterns that may lie anywhere; short ones, which slow others down; those near the start */
 	struct prefilter *any, *brief, *head;
@@ -167,6 +168,7 @@ struct engine {
 	size_t n_app;
 	const struct app_keyword ***rows; /* [protocol][buffer - BUFFER_APP] */
 	struct prefilter *prefilters;
+	unsigned n_pools;
 	struct database *databases;
 	hs_scratch_t *scratch;     /* prototype: workers clone it */
 	uint64_t wants;            /* SIG_WANT_* of all */
@@ -264,6 +266,8 @@ void inspect_add(struct inspect *in, uint32_t number);
 void inspect_sort(struct inspect *in);
 /* Scans and adds the candidates of what is found. `offset` is that of data[0] in the buffer; matches that end at or before `fresh` do not count. */
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
+/* All of a list that ends with NULL, those of one pool in one search. `data` is all that can be seen. */
+void prefilters_scan(const struct prefilter *const *list, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 
 /* inspect.c */
 bool header_matches(const struct packet *p, const struct signature *sig, int direction); /* addresses, ports, protocol: what a group knows */

@@ -163,27 +163,13 @@ void payload_judged(struct detect_scratch *s, const struct signature *sig, bool 
 
 /* Searching */
 
-static void scan_all(struct inspect *in, const struct prefilter *const *p, struct bytes data, uint64_t offset, uint64_t fresh)
+static unsigned add_app_scan(const struct prefilter **list, unsigned n, const struct payload_scan *scan)
 {
-	for (; *p; p++) {
-		/* a pattern that ends in what is new may begin before it */
-		uint64_t back = (*p)->longest ? (*p)->longest - 1 : 0;
-		uint64_t from = fresh > back ? fresh - back : 0;
-		size_t skip = from > offset ? (size_t)(from - offset) : 0;
-		prefilter_scan(*p, in, bytes_from(data, skip), offset + skip, fresh);
-	}
-}
-
-static void scan_of(const struct payload_scan *scan, const struct prefilter *out[4])
-{
-	unsigned n = 0;
-	if (scan->any)
-		out[n++] = scan->any;
-	if (scan->brief)
-		out[n++] = scan->brief;
-	if (scan->head)
-		out[n++] = scan->head;
-	out[n] = NULL;
+	const struct prefilter *of[] = {scan->any, scan->brief, scan->head};
+	for (unsigned i = 0; i < 3; i++)
+		if (of[i])
+			list[n++] = of[i];
+	return n;
 }
 
 static bool is_established(const struct detect_scratch *s)
@@ -191,15 +177,22 @@ static bool is_established(const struct detect_scratch *s)
 	return s->packet->flags & PACKET_ESTABLISHED;
 }
 
-static void scan_app(struct detect_scratch *s, enum payload_kind kind, struct bytes data, uint64_t offset, uint64_t fresh)
+/* What the packet's group looks for, and what its flow's protocol adds. */
+static void scan_all(struct detect_scratch *s, enum payload_kind kind, const struct prefilter *const *of_group, struct bytes data, uint64_t offset,
+		     uint64_t fresh)
 {
 	const struct payload_point *point = &s->engine->payload[kind][s->direction][is_established(s)];
 	const struct app_flow *a = s->flow ? s->flow->app : NULL;
-	const struct prefilter *list[4];
-	if (!point->by_app || !a || !a->proto)
-		return;
-	scan_of(&point->by_app[app_protocol_index(a->proto)], list);
-	scan_all(inspect_of(s), list, data, offset, fresh);
+	const struct prefilter *list[POINT_PREFILTERS_MAX + 1];
+	unsigned n = 0;
+	while (of_group[n]) {
+		list[n] = of_group[n];
+		n++;
+	}
+	if (point->by_app && a && a->proto)
+		n = add_app_scan(list, n, &point->by_app[app_protocol_index(a->proto)]);
+	list[n] = NULL;
+	prefilters_scan(list, inspect_of(s), data, offset, fresh);
 }
 
 static void find_in_stream(struct detect_scratch *s, bool flush)
@@ -220,8 +213,7 @@ static void find_in_stream(struct detect_scratch *s, bool flush)
 		kept->lost[d] = false;
 	}
 	add_kept(s, d);
-	scan_all(in, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
-	scan_app(s, PAYLOAD_STREAM, in->chunk.data, in->chunk.offset, fresh);
+	scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
 }
 
 static void find_in_packet(struct detect_scratch *s)
@@ -230,12 +222,9 @@ static void find_in_packet(struct detect_scratch *s)
 	const struct packet *p = s->packet;
 	if (!p->payload.len || p->flags & PACKET_PSEUDO || no_payload_inspection(s))
 		return;
-	scan_all(in, in->group->packet[is_established(s)], p->payload, 0, 0);
-	scan_app(s, (enum payload_kind)in->group->key.kind, p->payload, 0, 0);
-	if (is_beside_stream(s)) {
-		scan_all(in, in->group->stream[is_established(s)], p->payload, 0, 0);
-		scan_app(s, PAYLOAD_STREAM, p->payload, 0, 0);
-	}
+	scan_all(s, (enum payload_kind)in->group->key.kind, in->group->packet[is_established(s)], p->payload, 0, 0);
+	if (is_beside_stream(s))
+		scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], p->payload, 0, 0);
 }
 
 void payload_find(struct detect_scratch *s, bool flush)

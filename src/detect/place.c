@@ -219,12 +219,20 @@ static struct pattern_choice choose(const struct signature *s, enum payload_kind
 	return best ? (struct pattern_choice){best->content.pattern, best->flags & STEP_NOCASE, anchored_end(best)} : c;
 }
 
+/* Patterns that may lie anywhere in the payload of one point are searched together, whichever ports and protocols they are for, the short ones apart. */
+static unsigned pool_of(const struct payload_scan *scan, struct prefilter *const *p, enum payload_kind kind, int direction)
+{
+	return p == &scan->head ? 0 : 1u + (unsigned)(p == &scan->brief) + 2u * ((unsigned)kind * 2u + (unsigned)direction);
+}
+
 static void scan_add(struct engine *e, struct payload_scan *scan, const struct signature *s, enum payload_kind kind, int direction)
 {
 	struct pattern_choice c = choose(s, kind);
 	struct prefilter **p = c.latest && c.latest <= HEAD_MAX ? &scan->head : c.content.len < BRIEF ? &scan->brief : &scan->any;
-	if (!*p)
+	if (!*p) {
 		*p = prefilter_new(e, BUFFER_PAYLOAD, NULL, direction);
+		(*p)->pool = pool_of(scan, p, kind, direction);
+	}
 	prefilter_add(*p, s->number, &c);
 }
 

@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FEW_PATTERNS = 300, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
+enum { POOL_LEAST = 40, FEW_PATTERNS = 300, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
 
 struct pattern {
 	struct bytes bytes;
@@ -213,13 +213,33 @@ static bool is_long(const struct prefilter *p)
 	return strncmp(app_buffer_name(p->buffer - BUFFER_APP), "file", 4) == 0;
 }
 
+/* A search for several small sets costs little more than for one; each search for itself costs a pass over the bytes and its tables' room in the cache. */
+static void plan_pools(struct engine *e, struct prefilter **set)
+{
+	for (unsigned pool = 1; pool <= e->n_pools; pool++) {
+		size_t n = 0;
+		for (struct prefilter *p = e->prefilters; p; p = p->next)
+			if (p->pool == pool)
+				set[n++] = p;
+		if (n)
+			make_databases(e, set, n, false);
+	}
+}
+
 static void plan(struct engine *e)
 {
 	size_t n = 0, pooled = 0;
-	for (struct prefilter *p = e->prefilters; p; p = p->next, n++)
+	for (struct prefilter *p = e->prefilters; p; p = p->next, n++) {
 		sort_patterns(p);
+		if (p->limit || p->n_patterns < POOL_LEAST)
+			p->pool = 0; /* only the start of the bytes is searched for these; or they would only slow the others down */
+		e->n_pools = p->pool > e->n_pools ? p->pool : e->n_pools;
+	}
 	struct prefilter **pool = xcalloc(n + 1, sizeof *pool);
+	plan_pools(e, pool);
 	for (struct prefilter *p = e->prefilters; p; p = p->next) {
+		if (p->pool)
+			continue;
 		bool middling = p->n_patterns > FEW_PATTERNS && p->n_patterns < MANY_PATTERNS;
 		if (middling && !is_long(p))
 			pool[pooled++] = p;

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 struct scan {
-	const struct prefilter_part *part;
+	const struct prefilter_part *part[POINT_PREFILTERS_MAX]; /* of one database */
+	unsigned n_parts;
 	struct inspect *in;
 	const uint64_t *member;
 	uint64_t offset, fresh;
@@ -17,11 +18,19 @@ static int on_pattern(unsigned id, unsigned long long from, unsigned long long t
 	(void)from, (void)flags;
 	if (c->offset + to <= c->fresh)
 		return 0;
-	const struct prefilter_entry *x = c->part->entry + c->part->first[id], *end = c->part->entry + c->part->first[id + 1];
-	for (; x < end; x++)
-		if ((!x->latest || c->offset + to <= x->latest) && bits_test(c->member, x->number))
-			inspect_add(c->in, x->number);
+	for (unsigned i = 0; i < c->n_parts; i++) {
+		const struct prefilter_part *part = c->part[i];
+		const struct prefilter_entry *x = part->entry + part->first[id], *end = part->entry + part->first[id + 1];
+		for (; x < end; x++)
+			if ((!x->latest || c->offset + to <= x->latest) && bits_test(c->member, x->number))
+				inspect_add(c->in, x->number);
+	}
 	return 0;
+}
+
+static void scan_part(struct scan *c, struct bytes data)
+{
+	hs_scan(c->part[0]->database->hs, (const char *)data.data, (unsigned)data.len, 0, c->in->scratch, on_pattern, c);
 }
 
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
@@ -33,10 +42,55 @@ void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes 
 	}
 	if (!data.len)
 		return;
-	struct scan c = {.in = in, .member = in->group->rules->member, .offset = offset, .fresh = fresh};
+	struct scan c = {.n_parts = 1, .in = in, .member = in->group->rules->member, .offset = offset, .fresh = fresh};
 	for (unsigned i = 0; i < p->n_parts; i++) {
-		c.part = &p->part[i];
-		hs_scan(c.part->database->hs, (const char *)data.data, (unsigned)data.len, 0, in->scratch, on_pattern, &c);
+		c.part[0] = &p->part[i];
+		scan_part(&c, data);
+	}
+}
+
+/* What must be searched again: a pattern that ends in what is new may begin before it. */
+static size_t seen_before(uint32_t longest, uint64_t offset, uint64_t fresh)
+{
+	uint64_t back = longest ? longest - 1 : 0, from = fresh > back ? fresh - back : 0;
+	return from > offset ? (size_t)(from - offset) : 0;
+}
+
+/* The pool of list[0]: one search for all of its members in the list. */
+static void scan_pool(const struct prefilter *const *list, unsigned n, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
+{
+	struct scan c = {.in = in, .member = in->group->rules->member, .fresh = fresh};
+	uint32_t longest = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (list[i]->pool == list[0]->pool) {
+			c.part[c.n_parts++] = list[i]->part;
+			longest = list[i]->longest > longest ? list[i]->longest : longest;
+		}
+	size_t skip = seen_before(longest, offset, fresh);
+	c.offset = offset + skip;
+	if (skip < data.len)
+		scan_part(&c, bytes_from(data, skip));
+}
+
+static bool is_pool_seen(const struct prefilter *const *list, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (list[k]->pool == list[i]->pool)
+			return true;
+	return false;
+}
+
+void prefilters_scan(const struct prefilter *const *list, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
+{
+	unsigned n = 0;
+	while (list[n])
+		n++;
+	for (unsigned i = 0; i < n; i++) {
+		size_t skip = seen_before(list[i]->longest, offset, fresh);
+		if (!list[i]->pool)
+			prefilter_scan(list[i], in, bytes_from(data, skip), offset + skip, fresh);
+		else if (!is_pool_seen(list, i))
+			scan_pool(list + i, n - i, in, data, offset, fresh);
 	}
 }
 
