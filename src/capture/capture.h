@@ -42,9 +42,6 @@ struct capture_ops {
 struct capture {
 	const struct capture_ops *ops;
 	bool inline_mode; /* verdicts matter */
-	/* Set by the worker, may be NULL: called with true before a read blocks and with false after (RCU goes offline there). */
-	void (*waiting)(void *context, bool waits);
-	void *waiting_context;
 };
 
 /*

@@ -267,14 +267,9 @@ static int nfqueue_read(struct capture *c, int timeout_ms, struct capture_verdic
 	struct pollfd p[NFQUEUE_MAX_QUEUES];
 	for (unsigned i = 0; i < n->n_queues; i++)
 		p[i] = (struct pollfd){.fd = n->queue[i].fd, .events = POLLIN};
-	if (c->waiting)
-		c->waiting(c->waiting_context, true);
 	int ready = poll(p, n->n_queues, timeout_ms);
-	int problem = errno;
-	if (c->waiting)
-		c->waiting(c->waiting_context, false);
 	if (ready < 0)
-		return problem == EINTR ? 0 : error_set(error, problem, "waiting for packets: %s", strerror(problem));
+		return errno == EINTR ? 0 : error_set(error, errno, "waiting for packets: %s", strerror(errno));
 	return ready ? read_ready(n, on_frame, context) : 0;
 }
 

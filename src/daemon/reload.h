@@ -21,5 +21,8 @@ struct reload_result {
 int reload_start(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error);
 /* The latest result; generation 1 is what the start loaded. Main thread. */
 const struct reload_result *reload_last(const struct live *l);
-/* By each worker between batches, when asked to: takes the new engine. */
+/* By each worker between batches: takes the new engine if there is one. */
 void reload_worker_check(struct live_worker *w);
+/* Before the first worker starts, and after the last has ended. */
+void reload_init(struct live *l);
+void reload_deinit(struct live *l);

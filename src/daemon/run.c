@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/reload.h"
 #include "flow/shared.h"
 
 #define LOG_MODULE "run"
@@ -47,9 +48,11 @@ static void *worker_main(void *context)
 		int n = w->capture->ops->read(w->capture, READ_MS, worker_frame, w->worker, &w->error);
 		reject_flush(&w->reject);
 		if (n < 0) {
+			__atomic_store_n(&w->ended, true, __ATOMIC_RELEASE);
 			kill(getpid(), SIGTERM);
 			return NULL;
 		}
+		reload_worker_check(w);
 		/* a tick when idle, and once a second when not; in real time, as the packets' */
 		usec_t now = clock_monotonic();
 		if (n == 0 || now > next_tick)
@@ -63,6 +66,7 @@ static void *worker_main(void *context)
 	reject_flush(&w->reject);
 	worker_finish(w->worker);
 	figures_publish(w);
+	__atomic_store_n(&w->ended, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -195,6 +199,7 @@ static void stop(struct live *l)
 	for (unsigned i = 0; i < l->n_workers; i++)
 		if (l->worker[i].started)
 			pthread_join(l->worker[i].thread, NULL);
+	reload_deinit(l);
 }
 
 static int release(struct live *l)
@@ -228,8 +233,36 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+struct call {
+	void (*handler)(void *context);
+	void *context;
+};
+static struct call *pending_call; /* atomic */
+
+/* A reload that is ready finds the main thread by a signal. */
+static void call_main(struct live *l, void (*handler)(void *context), void *context)
+{
+	(void)l;
+	struct call *c = xcalloc(1, sizeof *c);
+	*c = (struct call){handler, context};
+	__atomic_store_n(&pending_call, c, __ATOMIC_RELEASE);
+	kill(getpid(), SIGUSR2);
+}
+
+static void on_usr2(struct live *l)
+{
+	struct call *c = __atomic_exchange_n(&pending_call, NULL, __ATOMIC_ACQ_REL);
+	struct error error = {0};
+	if (c)
+		c->handler(c->context);
+	else if (reload_start(l, NULL, NULL, &error) < 0)
+		log_warning("%s", error.text);
+	free(c);
 }
 
 /* Sleeps until a signal says stop; writes the stats record meanwhile. SIGHUP is a closed terminal, or nothing. */
@@ -244,6 +277,8 @@ static void wait_for_end(struct live *l, const sigset_t *signals)
 		int number = sigtimedwait(signals, NULL, &t);
 		if (number == SIGINT || number == SIGTERM || (number == SIGHUP && isatty(STDIN_FILENO)))
 			return;
+		if (number == SIGUSR2)
+			on_usr2(l);
 		if (number < 0 && errno == EAGAIN)
 			run_write_stats(l, clock_real());
 	}
@@ -304,8 +339,11 @@ static int start(struct live *l, struct error *error)
 		r = open_captures(l, error);
 	if (r == 0)
 		r = make_workers(l, error);
-	if (r == 0)
+	if (r == 0) {
+		reload_init(l);
+		l->call = call_main;
 		r = run_confine(l, error);
+	}
 	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)

@@ -37,8 +37,10 @@ struct live_worker {
 	struct capture *capture;
 	struct reject reject;
 	struct live *live;
+	const struct edition *edition; /* it works by; atomic */
 	pthread_t thread;
 	bool started;
+	bool ended;              /* atomic: takes no new rules any more */
 	struct error error; /* why it ended early; empty: it did not */
 };
 
@@ -52,6 +54,9 @@ struct live {
 	struct live_worker worker[GATEWAY_MAX_WORKERS];
 	bool loaded;            /* our table is in the kernel */
 	bool stopping;          /* atomic: workers drain and end */
+	struct reload *reload;
+	/* Has `handler` called in the main thread, soon; from any thread. */
+	void (*call)(struct live *l, void (*handler)(void *context), void *context);
 	char *log_dir;
 	const char **sets;      /* what the runtime's options point to, when they had to be added to */
 	const char **interfaces; size_t n_interfaces;

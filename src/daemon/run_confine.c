@@ -19,7 +19,7 @@ int run_confine(struct live *l, struct error *error)
 	const struct runtime_options *r = &l->runtime.options;
 	(void)mkdir("/run/sluice", 0755);
 	(void)mkdir("/var/lib/sluice", 0750);
-	const char *reads[4 + 64], *writes[] = {r->log_dir, conf_string(l->runtime.conf, "default-log-dir", NULL), l->runtime.engine_settings.cache_path,
+	const char *reads[4 + 64], *writes[] = {r->log_dir, conf_string(l->runtime.conf, "default-log-dir", NULL), l->runtime.edition->engine_settings.cache_path,
 						"/run/sluice", "/var/lib/sluice"};
 	size_t n_reads = 0, n_writes = 0;
 	const char *files[] = {r->config, r->rules_only};

@@ -79,8 +79,9 @@ void run_print_ready(const struct live *l)
 {
 	const struct engine_counts *c = engine_counts_of(l->runtime.engine);
 	char text[256];
-	printf("READY in %.1f s: %zu rules (generation %u), %zu of them unsupported\n", l->runtime.load_seconds, c->loaded,
-	       engine_generation(l->runtime.engine), c->unsupported);
+	const struct edition *e = l->runtime.edition;
+	printf("READY in %.1f s: %zu rules (generation %u, digest %.16s), %zu of them unsupported\n", l->runtime.load_seconds, c->loaded, e->generation,
+	       e->digest, c->unsupported);
 	if (l->settings.own_table) {
 		print_hooks(&l->plan);
 		print_interfaces(&l->settings);

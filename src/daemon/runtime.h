@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "daemon/edition.h"
 #include "flow/defrag.h"
 #include "output/output.h"
 #include "packet/decode.h"
@@ -34,18 +35,14 @@ struct runtime {
 	struct flow_settings flow;
 	struct defrag_settings defrag;
 	struct stream_settings stream;
-	struct engine_settings engine_settings;
-	struct respond_settings respond;
 	int app_error_policy;          /* enum exception_policy, resolved */
 	uint64_t host_memcap;
 	uint32_t packet_flags;         /* PACKET_IGNORE_CHECKSUM */
 	struct host_os *host_os;
-	struct rule_vars *vars;
-	struct rule_lists *lists;
 	struct app_context *app;
 	struct detect_registry *registry;
-	struct engine *engine;         /* NULL: no rules */
-	struct rule_set *findings;     /* of files beside the rules, and of the rules when there is no engine */
+	struct edition *edition;       /* the rules in force; the main thread's view of it, workers have their own */
+	struct engine *engine;         /* the edition's; NULL: no rules */
 	struct outputs *outputs;
 	double load_seconds;
 };
@@ -55,6 +52,8 @@ struct runtime {
  * them, at most 20 of a kind unless `verbose`.
  */
 int runtime_init(struct runtime *r, const struct runtime_options *o, struct error *error);
+/* Makes another edition the one in force, once no worker uses the old one, and frees that. */
+void runtime_adopt(struct runtime *r, struct edition *e);
 /* Returns 1 if writing a log failed on the way, else 0. */
 int runtime_deinit(struct runtime *r);
 /* Reads the configuration alone: file or defaults, includes, --set. NULL with words. */

@@ -17,6 +17,12 @@ struct alert_count {
 	uint64_t count;
 };
 
+/* Of rules that are not there any more; should they come back, they go on counting. */
+struct past_count {
+	uint32_t gid, sid;
+	uint64_t count;
+};
+
 struct worker {
 	struct runtime *runtime;
 	struct state *state;
@@ -38,6 +44,8 @@ struct worker {
 	uint64_t packets, bytes, drops;
 	struct alert_count *alerts; /* by number of the signature */
 	size_t n_alerts;
+	struct past_count *past;
+	size_t n_past;
 	bool app_ready;
 };
 
@@ -228,7 +236,7 @@ static void inspect_packet(struct worker *w, struct packet *p)
 	struct flow *f = p->flow;
 	if (f) {
 		if (f->app)
-			app_transactions_prune(&w->app, f, w->runtime->engine != NULL);
+			app_transactions_prune(&w->app, f, w->detect->engine != NULL);
 		if (f->tcp)
 			stream_prune(w->streams, f);
 	}
@@ -388,10 +396,22 @@ void worker_capture_name(struct worker *w, const char *name)
 	w->capture_name = name;
 }
 
-static void want_from(struct worker *w, const char *what, bool *flag)
+/* What the protocols' parsers have to find out for rules and records. */
+static void set_wants(struct worker *w, const struct engine *e)
 {
-	const struct runtime *r = w->runtime;
-	*flag = (r->engine && engine_wants(r->engine, what)) || outputs_want(r->outputs, what);
+	struct {
+		const char *what;
+		bool *flag;
+	} wants[] = {{"md5", &w->app.want_md5},     {"sha1", &w->app.want_sha1}, {"sha256", &w->app.want_sha256},
+		     {"magic", &w->app.want_magic}, {"ja3", &w->app.want_ja3},   {"ja4", &w->app.want_ja4}};
+	for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+		*wants[i].flag = (e && engine_wants(e, wants[i].what)) || outputs_want(w->runtime->outputs, wants[i].what);
+}
+
+static struct alert_count *counts_new(const struct engine *e, size_t *n)
+{
+	*n = e ? engine_counts_of(e)->evaluated : 0;
+	return calloc(*n + 1, sizeof(struct alert_count));
 }
 
 static bool worker_init(struct worker *w, unsigned index)
@@ -410,15 +430,9 @@ static bool worker_init(struct worker *w, unsigned index)
 	w->app_ready = true;
 	w->app.hooks = (struct app_hooks){.release_tx = detect_tx_release};
 	w->app.inline_mode = r->stream.inline_mode;
-	want_from(w, "md5", &w->app.want_md5);
-	want_from(w, "sha1", &w->app.want_sha1);
-	want_from(w, "sha256", &w->app.want_sha256);
-	want_from(w, "magic", &w->app.want_magic);
-	want_from(w, "ja3", &w->app.want_ja3);
-	want_from(w, "ja4", &w->app.want_ja4);
-	w->detect = detect_scratch_new(r->engine, &r->engine_settings, &w->counters);
-	w->n_alerts = r->engine ? engine_counts_of(r->engine)->evaluated : 0;
-	w->alerts = calloc(w->n_alerts + 1, sizeof *w->alerts);
+	set_wants(w, r->engine);
+	w->detect = detect_scratch_new(r->engine, &r->edition->engine_settings, &w->counters);
+	w->alerts = counts_new(r->engine, &w->n_alerts);
 	if (!w->detect || !w->alerts)
 		return false;
 	w->detect->shared = w->state->shared;
@@ -426,7 +440,7 @@ static bool worker_init(struct worker *w, unsigned index)
 	w->detect->registry = r->registry;
 	w->detect->streams = w->streams;
 	w->detect->app = &w->app;
-	w->responder = responder_new(&r->respond, w->state->shared, &w->counters);
+	w->responder = responder_new(&r->edition->respond, w->state->shared, &w->counters);
 	w->output = w->responder ? output_worker_new(r->outputs, w->detect, w->responder, w->streams, &w->app) : NULL;
 	return w->output != NULL;
 }
@@ -457,7 +471,61 @@ void worker_free(struct worker *w)
 	if (w->app_ready)
 		app_worker_deinit(&w->app);
 	free(w->alerts);
+	free(w->past);
 	free(w);
+}
+
+/* ---- other rules ---- */
+
+static void add_past(struct worker *w, uint32_t gid, uint32_t sid, uint64_t count)
+{
+	struct past_count *past = realloc(w->past, (w->n_past + 1) * sizeof *past);
+	if (!past)
+		return; /* a number less in a summary */
+	past[w->n_past++] = (struct past_count){gid, sid, count};
+	w->past = past;
+}
+
+static void count_for(struct worker *w, struct alert_count *counts, const struct engine *e, struct past_count c)
+{
+	const struct signature *sig = e ? engine_find(e, c.gid, c.sid) : NULL;
+	if (!sig) {
+		add_past(w, c.gid, c.sid, c.count);
+		return;
+	}
+	counts[sig->number].sig = sig;
+	counts[sig->number].count += c.count;
+}
+
+static void carry_counts(struct worker *w, struct alert_count *counts, const struct engine *e)
+{
+	struct past_count *past = w->past;
+	size_t n_past = w->n_past;
+	w->past = NULL;
+	w->n_past = 0;
+	for (size_t i = 0; i < n_past; i++)
+		count_for(w, counts, e, past[i]);
+	for (size_t i = 0; i < w->n_alerts; i++)
+		if (w->alerts[i].sig)
+			count_for(w, counts, e, (struct past_count){w->alerts[i].sig->gid, w->alerts[i].sig->sid, w->alerts[i].count});
+	free(past);
+}
+
+int worker_use(struct worker *w, const struct edition *e)
+{
+	size_t n;
+	struct alert_count *counts = counts_new(e->engine, &n);
+	if (!counts || detect_scratch_use(w->detect, e->engine)) {
+		free(counts);
+		return -ENOMEM;
+	}
+	carry_counts(w, counts, e->engine);
+	free(w->alerts);
+	w->alerts = counts;
+	w->n_alerts = n;
+	responder_use(w->responder, &e->respond);
+	set_wants(w, e->engine);
+	return 0;
 }
 
 void worker_totals(const struct worker *w, struct worker_totals *out)

@@ -24,6 +24,9 @@ void worker_tick(struct worker *w, usec_t now);
 /* The end of input: all flows end at the last time seen. */
 void worker_finish(struct worker *w);
 
+/* From now on by another edition's rules; between packets. Flows, streams and what is counted stay. -ENOMEM: it goes on by the old ones. */
+int worker_use(struct worker *w, const struct edition *e);
+
 /* Called for every packet that a rule rejects; the live capture sends the answer. NULL: none. */
 void worker_on_reject(struct worker *w, void (*reject)(void *context, const struct packet *p), void *context);
 /* The name EVE gives as pcap_filename. */

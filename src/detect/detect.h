@@ -39,7 +39,11 @@ bool engine_wants(const struct engine *e, const char *what); /* "md5", "sha1", "
 
 /* One for each worker. `e` may be NULL: no rules; detect_packet then does nothing. */
 struct detect_scratch *detect_scratch_new(const struct engine *e, const struct engine_settings *s, struct counters *counters);
-void detect_scratch_use(struct detect_scratch *s, const struct engine *e); /* after a reload */
+/*
+ * After a reload, between packets: from now on by these rules, of which flows and transactions learn at their next packet. -ENOMEM: goes on
+ * by the old ones.
+ */
+int detect_scratch_use(struct detect_scratch *s, const struct engine *e);
 void detect_scratch_free(struct detect_scratch *s);
 
 /*

@@ -127,6 +127,20 @@ void flow_var_set(struct flow *f, uint32_t id, struct bytes value)
 	e->value = (uint32_t)len;
 }
 
+void flow_vars_clear(struct flow *f)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; f->bits && i < f->bits->n; i++) {
+		struct entry *e = &f->bits->entry[i];
+		if (e->kind == ENTRY_VAR)
+			free(e->text);
+		else
+			f->bits->entry[kept++] = *e;
+	}
+	if (f->bits)
+		f->bits->n = (uint16_t)kept;
+}
+
 void flow_bits_free(struct flow *f)
 {
 	for (unsigned i = 0; f->bits && i < f->bits->n; i++)

@@ -201,6 +201,16 @@ static void check_above_ip(struct detect_scratch *s, bool flush)
 		inspect_transactions(s, flush);
 }
 
+/* The first packet after a reload: what old rules noted on the flow goes, flowbits and numbers stay; addresses are judged anew. */
+static void meet_rules(struct flow *f, uint32_t generation)
+{
+	if (f->rules) {
+		flow_vars_clear(f);
+		f->flags &= ~(uint32_t)(FLOW_IP_ONLY_TO_SERVER | FLOW_IP_ONLY_TO_CLIENT | FLOW_PD_ONLY_TO_SERVER | FLOW_PD_ONLY_TO_CLIENT);
+	}
+	f->rules = generation;
+}
+
 void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool flush)
 {
 	if (!s->engine)
@@ -211,6 +221,8 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 	s->now = now;
 	s->direction = packet_direction(p);
 	inspect_of(s)->has_chunk = inspect_of(s)->matched_stream = false;
+	if (p->flow && p->flow->rules != s->engine->generation)
+		meet_rules(p->flow, s->engine->generation);
 	check_below_ip(s);
 	if (p->ip_version)
 		check_above_ip(s, flush);

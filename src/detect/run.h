@@ -32,6 +32,7 @@ bool flow_int_get(const struct flow *f, uint32_t id, uint32_t *out);
 void flow_int_set(struct flow *f, uint32_t id, uint32_t value);
 bool flow_var_get(const struct flow *f, uint32_t id, struct bytes *out);
 void flow_var_set(struct flow *f, uint32_t id, struct bytes value);
+void flow_vars_clear(struct flow *f); /* texts alone; bits and numbers stay */
 void flow_bits_free(struct flow *f);
 /* For EVE metadata: calls back with names. */
 void flow_bits_each(const struct flow *f, void (*bit)(void *c, uint32_t id), void (*number)(void *c, uint32_t id, uint32_t value),

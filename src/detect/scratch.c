@@ -25,7 +25,7 @@ static int inspect_init(struct detect_scratch *s, const struct engine *e)
 	struct inspect *in = inspect_made(s);
 	if (!in)
 		return -ENOMEM;
-	in->room = e->n_sigs;
+	*in = (struct inspect){.tx_slab = in->tx_slab, .flow_slab = in->flow_slab, .room = e->n_sigs};
 	in->seen = calloc(e->n_sigs + 1u, sizeof *in->seen);
 	in->candidate = calloc(e->n_sigs + 1u, sizeof *in->candidate);
 	in->groups = group_cache_new(e);
@@ -69,14 +69,39 @@ struct detect_scratch *detect_scratch_new(const struct engine *e, const struct e
 	return d;
 }
 
-void detect_scratch_use(struct detect_scratch *s, const struct engine *e)
+/* What was found and not yet told belongs to the old rules; what flows and transactions hold says by its generation whose it is. */
+static void forget_found(struct detect_scratch *s)
 {
-	inspect_deinit(s);
-	s->engine = e;
+	s->sig = NULL;
+	s->packet = NULL;
+	s->flow = NULL;
+	s->tx = NULL;
+	s->n_alerts = 0;
+	s->n_capture_vars = s->n_pktvars = s->n_context = s->n_context_texts = 0;
+	s->match_context = (struct bytes){0};
+}
+
+int detect_scratch_use(struct detect_scratch *s, const struct engine *e)
+{
+	struct inspect old = {0}, *in = s->inspect;
+	if (in)
+		old = *in;
 	if (e && inspect_init(s, e)) {
 		inspect_deinit(s);
-		s->engine = NULL;
+		if (in)
+			*in = old;
+		return -ENOMEM;
 	}
+	struct inspect fresh = in ? *in : (struct inspect){0};
+	if (in) {
+		*in = old;
+		inspect_deinit(s);
+		if (e)
+			*in = fresh;
+	}
+	s->engine = e;
+	forget_found(s);
+	return 0;
 }
 
 void detect_scratch_free(struct detect_scratch *s)

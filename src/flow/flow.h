@@ -84,6 +84,7 @@ struct flow {
 	struct flow_side side[2]; /* 0 to the server, 1 to the client */
 	uint64_t parent_id;       /* 0: none */
 	uint32_t generation;      /* detect/: rules that its groups belong to */
+	uint32_t rules;           /* detect/: generation of the rules it met last; 0: none yet */
 	int in_interface;
 	struct tcp_session *tcp;  /* NULL: not TCP, or nothing seen that opens a session, or closed and freed */
 	uint8_t tcp_flags[2], tcp_flags_all; /* of the packets of its session, ORed: to server, to client, both */

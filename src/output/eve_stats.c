@@ -103,15 +103,26 @@ static void write_rows(struct json *j, const struct rows *r)
 		json_close(j);
 }
 
-static void write_engines(struct json *j, const struct engine_counts *c)
+/* Suricata's keys, and which rules these are: two reloads with the same files have one digest and two generations. */
+static void write_engines(struct json *j, const struct output_rules *r)
 {
+	const struct engine_counts *c = &r->counts;
+	char when[40];
 	/* an object beside detect.*: the rows above have closed theirs, so it is written first and merged by position */
 	json_open_array(j, "engines");
 	json_open(j, NULL);
 	json_uint(j, "id", 0);
-	json_uint(j, "rules_loaded", c ? c->evaluated : 0);
-	json_uint(j, "rules_failed", c ? c->errors : 0);
-	json_uint(j, "rules_skipped", c ? c->unsupported + c->skipped : 0);
+	if (r->loaded) {
+		clock_format_iso(r->loaded, when);
+		json_string(j, "last_reload", when);
+	}
+	json_uint(j, "rules_loaded", c->evaluated);
+	json_uint(j, "rules_failed", c->errors);
+	json_uint(j, "rules_skipped", c->unsupported + c->skipped);
+	if (r->generation) {
+		json_uint(j, "generation", r->generation);
+		json_string(j, "digest", r->digest);
+	}
 	json_close(j);
 	json_close_array(j);
 }
@@ -144,7 +155,7 @@ static void free_rows(struct rows *r)
 }
 
 static void write_stats(const struct eve *e, struct buffer *line, const struct rows *rows, const struct rows *detect,
-			const struct engine_counts *rules, usec_t now, usec_t since)
+			const struct output_rules *rules, usec_t now, usec_t since)
 {
 	char when[40];
 	buffer_clear(line);
@@ -183,7 +194,7 @@ void output_stats(struct outputs *o, const struct counters *sum, const uint64_t 
 	qsort(detect.row, detect.n, sizeof *detect.row, by_name);
 	for (const struct eve *e = o->eves; e; e = e->next)
 		if (e->options.kinds & EVE_STATS)
-			write_stats(e, &line, &rows, &detect, o->context.rules, now, since);
+			write_stats(e, &line, &rows, &detect, &o->context.rules, now, since);
 	buffer_free(&line);
 	free_rows(&rows);
 	free_rows(&detect);

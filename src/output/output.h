@@ -11,6 +11,13 @@
 
 struct outputs; /* process-wide: what is on, its files */
 
+struct output_rules { /* for stats.detect.engines */
+	struct engine_counts counts;
+	usec_t loaded;       /* when; 0: unknown */
+	uint32_t generation; /* 0: there are no rules */
+	char digest[65];
+};
+
 struct output_context { /* what records name */
 	const char *log_dir;       /* -l; NULL: default-log-dir */
 	bool ips;                  /* inline, or simulated */
@@ -20,7 +27,7 @@ struct output_context { /* what records name */
 	const struct app_context *app;
 	const char *const *interfaces; size_t n_interfaces;
 	bool pcap_input;
-	const struct engine_counts *rules; /* for stats.detect.engines; NULL: no rules */
+	struct output_rules rules;
 };
 /* NULL: words (folder missing, unknown option). `none`: no files at all. */
 struct outputs *outputs_open(struct conf *conf, const struct output_context *context, bool none, struct error *error);
@@ -28,6 +35,8 @@ struct outputs *outputs_open(struct conf *conf, const struct output_context *con
 void outputs_open_log(struct conf *conf, const char *log_dir);
 /* Each capture of --each: the same outputs into another folder, from scratch. */
 int outputs_reopen(struct outputs *o, const char *log_dir, struct error *error);
+/* After a reload. By who writes stats. */
+void outputs_rules(struct outputs *o, struct output_rules rules);
 /* Flushes and closes; 1 if any write failed. */
 int outputs_close(struct outputs *o);
 bool outputs_want(const struct outputs *o, const char *what); /* "md5", "ja3", "ja4", "flow", … */

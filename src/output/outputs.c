@@ -292,6 +292,11 @@ static void close_all(struct outputs *o)
 	o->fast = NULL;
 }
 
+void outputs_rules(struct outputs *o, struct output_rules rules)
+{
+	o->context.rules = rules;
+}
+
 void outputs_open_log(struct conf *conf, const char *log_dir)
 {
 	struct conf *list = conf_get(conf, "logging.outputs");

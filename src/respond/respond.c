@@ -54,6 +54,15 @@ struct responder *responder_new(const struct respond_settings *s, struct shared_
 	return r;
 }
 
+void responder_use(struct responder *r, const struct respond_settings *s)
+{
+	threshold_index_free(r->index);
+	r->settings = s;
+	r->index = threshold_index_new(s->thresholds);
+	r->culprit = (struct alert){0};
+	r->has_culprit = r->tagged = false;
+}
+
 void responder_free(struct responder *r)
 {
 	if (!r)

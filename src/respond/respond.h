@@ -20,6 +20,8 @@ void respond_settings_deinit(struct respond_settings *s);
 
 struct responder;
 struct responder *responder_new(const struct respond_settings *s, struct shared_table *shared, struct counters *counters);
+/* After a reload: from now on by these settings. What was counted stays, by gid and sid. */
+void responder_use(struct responder *r, const struct respond_settings *s);
 void responder_free(struct responder *r);
 
 /*

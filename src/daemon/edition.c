@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The files that a reload replaces, read and compiled. */
+#include "daemon/edition.h"
+
+#include "base/log.h"
+#include "daemon/runtime.h"
+
+#include <errno.h>
+#include <glob.h>
+#include <nettle/sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_MODULE "runtime"
+
+static int load_pattern(struct edition *e, struct rule_set *rules, const char *path, bool must, struct error *error)
+{
+	glob_t found;
+	int rc = 0;
+	if (glob(path, 0, NULL, &found) == 0) {
+		for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++)
+			rc = rule_file_load(rules, found.gl_pathv[i], e->vars, false, error);
+		globfree(&found);
+		return rc;
+	}
+	if (must)
+		return error_set(error, ENOENT, "%s: %s", path, strerror(ENOENT));
+	e->missing++;
+	log_warning("no rule file matches %s", path);
+	return 0;
+}
+
+static int load_configured(struct edition *e, struct rule_set *rules, struct error *error)
+{
+	struct conf *files = conf_get(e->conf, "rule-files");
+	const char *folder = conf_string(e->conf, "default-rule-path", "/etc/suricata/rules");
+	for (struct conf *c = files ? files->first : NULL; c; c = c->next) {
+		if (!c->value)
+			continue;
+		char *path = c->value[0] == '/' ? xstrdup(c->value) : xasprintf("%s/%s", folder, c->value);
+		int rc = load_pattern(e, rules, path, false, error);
+		free(path);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+static int load_rules(struct edition *e, const struct runtime *r, struct rule_set *rules, struct error *error)
+{
+	const struct runtime_options *o = &r->options;
+	if (o->no_detection)
+		return 0;
+	int rc = o->rules_only ? load_pattern(e, rules, o->rules_only, true, error) : load_configured(e, rules, error);
+	for (size_t i = 0; rc == 0 && i < o->n_rules_more; i++)
+		rc = load_pattern(e, rules, o->rules_more[i], true, error);
+	return rc;
+}
+
+static void set_digest(struct edition *e, const struct rule_set *rules)
+{
+	struct sha256_ctx h;
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	sha256_init(&h);
+	for (const struct rule *r = rules->first; r; r = r->next) {
+		if (!r->active)
+			continue;
+		sha256_update(&h, strlen(r->text), (const uint8_t *)r->text);
+		sha256_update(&h, 1, (const uint8_t *)"\n");
+	}
+	sha256_digest(&h, sizeof digest, digest);
+	for (size_t i = 0; i < sizeof digest; i++)
+		snprintf(e->digest + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* The engine takes the rules over; without one they stay as a mere list of findings. */
+static int build_engine(struct edition *e, const struct runtime *r, struct rule_set *rules, struct error *error)
+{
+	set_digest(e, rules);
+	if (!rules->first)
+		return 0;
+	struct compile_context ctx = {
+		.arena = &rules->arena, .findings = rules, .vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf,
+		.registry = r->registry, .ips = r->options.ips, .strict = r->options.errors_fatal,
+	};
+	e->engine = engine_new(rules, &e->engine_settings, &ctx, error);
+	if (!e->engine)
+		return -ENOMEM;
+	e->findings = NULL;
+	return 0;
+}
+
+static int edition_read(struct edition *e, const struct runtime *r, struct error *error)
+{
+	struct rule_set *rules = e->findings;
+	int rc = engine_settings_read(&e->engine_settings, e->conf, r->options.ips, error);
+	e->engine_settings.stream_inline = r->stream.inline_mode;
+	e->vars = rc == 0 ? rule_vars_read(e->conf, error) : NULL;
+	e->lists = e->vars ? rule_lists_read(e->conf, rules, error) : NULL;
+	if (!e->lists)
+		return -EINVAL;
+	rc = respond_settings_read(&e->respond, e->conf, e->vars, r->options.ips, rules, error);
+	e->respond.ids_only = r->options.ids_only;
+	if (rc == 0)
+		rc = load_rules(e, r, rules, error);
+	return rc ? rc : build_engine(e, r, rules, error);
+}
+
+struct edition *edition_load(const struct runtime *r, struct conf *conf, struct error *error)
+{
+	usec_t start = clock_monotonic();
+	struct edition *e = xcalloc(1, sizeof *e);
+	*e = (struct edition){.generation = r->edition ? r->edition->generation + 1 : 1, .loaded = clock_real(), .conf = conf, .owns_conf = conf != r->conf};
+	e->findings = xcalloc(1, sizeof *e->findings);
+	rule_set_init(e->findings);
+	int rc = edition_read(e, r, error);
+	e->seconds = (double)(clock_monotonic() - start) / USEC_PER_SEC;
+	if (rc == 0)
+		return e;
+	edition_free(e);
+	return NULL;
+}
+
+void edition_free(struct edition *e)
+{
+	if (!e)
+		return;
+	engine_free(e->engine);
+	if (e->findings)
+		rule_set_free(e->findings);
+	free(e->findings);
+	respond_settings_deinit(&e->respond);
+	rule_lists_free(e->lists);
+	rule_vars_free(e->vars);
+	if (e->owns_conf)
+		conf_free(e->conf);
+	free(e);
+}
+
+struct output_rules edition_rules(const struct edition *e)
+{
+	struct output_rules r = {.loaded = e->loaded};
+	if (e->engine) {
+		r.counts = *engine_counts_of(e->engine);
+		r.generation = e->generation;
+		memcpy(r.digest, e->digest, sizeof r.digest);
+	}
+	return r;
+}
+
+const struct rule_set *edition_findings(const struct edition *e)
+{
+	return e->engine ? engine_rules(e->engine) : e->findings;
+}
+
+size_t edition_errors(const struct edition *e)
+{
+	size_t n = 0;
+	for (const struct finding *f = edition_findings(e)->findings; f; f = f->next)
+		n += f->severity == FINDING_ERROR;
+	return n;
+}
+
+/* Prints what is wrong with rules; what is merely not evaluated is a count unless somebody asks for more. */
+size_t edition_report(const struct edition *e)
+{
+	const struct rule_set *rules = edition_findings(e);
+	enum { SHOWN_AT_MOST = 20, LOGGED_AT_MOST = 1000 };
+	size_t errors = 0, others = 0;
+	for (const struct finding *f = rules->findings; f; f = f->next) {
+		if (f->severity == FINDING_ERROR && errors++ < SHOWN_AT_MOST)
+			finding_print(f, stderr, isatty(2) && !getenv("NO_COLOR"));
+		if (f->severity == FINDING_ERROR && errors <= LOGGED_AT_MOST) {
+			log_note(LOG_LEVEL_ERROR, "detect", "%s", f->message);
+			log_note(LOG_LEVEL_ERROR, "detect", "error parsing signature \"%s\" from file %s at line %d", f->text ? f->text : "", f->file ? f->file : "", f->line);
+		}
+		others += f->severity == FINDING_UNSUPPORTED;
+	}
+	if (errors > SHOWN_AT_MOST)
+		log_error("%zu more errors in rules; `sluice rules check` lists all", errors - SHOWN_AT_MOST);
+	if (others)
+		log_info("%zu rules use what is not evaluated; `sluice rules check` lists them", others);
+	return errors;
+}
+
+/* ---- what a reload cannot change ---- */
+
+/* These belong to the rules, or are read again with them. */
+static bool is_about_rules(const char *path)
+{
+	static const char *const trees[] = {"vars", "rule-files", "default-rule-path", "classification-file", "reference-config-file", "threshold-file",
+					    "action-order", "respond", "include"};
+	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
+		size_t n = strlen(trees[i]);
+		if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '.'))
+			return true;
+	}
+	return false;
+}
+
+struct leaf {
+	char *path;
+	const char *value;
+};
+struct leaves {
+	struct leaf *at;
+	size_t n;
+};
+
+static void take_leaf(const char *path, const struct conf *node, void *context)
+{
+	struct leaves *l = context;
+	if (node->first || is_about_rules(path))
+		return;
+	l->at = xrealloc(l->at, (l->n + 1) * sizeof *l->at);
+	l->at[l->n++] = (struct leaf){xstrdup(path), node->value ? node->value : ""};
+}
+
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(((const struct leaf *)a)->path, ((const struct leaf *)b)->path);
+}
+
+static struct leaves leaves_of(struct conf *conf)
+{
+	struct leaves l = {0};
+	conf_walk(conf, take_leaf, &l);
+	if (l.n)
+		qsort(l.at, l.n, sizeof *l.at, by_path);
+	return l;
+}
+
+static void leaves_free(struct leaves *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->at[i].path);
+	free(l->at);
+}
+
+size_t edition_restart_keys(struct conf *old, struct conf *now, struct buffer *out)
+{
+	struct leaves a = leaves_of(old), b = leaves_of(now);
+	size_t n = 0, i = 0, k = 0;
+	while (i < a.n || k < b.n) {
+		int order = i == a.n ? 1 : k == b.n ? -1 : strcmp(a.at[i].path, b.at[k].path);
+		const char *path = order <= 0 ? a.at[i].path : b.at[k].path;
+		if (order || strcmp(a.at[i].value, b.at[k].value) != 0)
+			buffer_printf(out, "%s%s", n++ ? ", " : "", path);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	leaves_free(&a);
+	leaves_free(&b);
+	return n;
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * An edition: everything that a reload replaces, read from the files as they are at one moment. Workers go from one edition to the next between
+ * two packets; an edition is freed when nobody works by it any more. What outlives editions (names of flowbits, data sets, parsed and compiled
+ * rules that did not change) belongs to the runtime.
+ */
+#pragma once
+
+#include "output/output.h"
+
+struct runtime;
+
+struct edition {
+	uint32_t generation;       /* 1: what the start loaded */
+	char digest[65];           /* SHA-256, hex, over the active rules' texts in order, a newline after each */
+	usec_t loaded;             /* when, real time */
+	double seconds;            /* how long it took */
+	size_t missing;            /* rule files that are named and not there */
+	struct conf *conf;
+	bool owns_conf;
+	struct rule_vars *vars;
+	struct rule_lists *lists;
+	struct engine_settings engine_settings;
+	struct respond_settings respond;
+	struct engine *engine;     /* NULL: no rules */
+	struct rule_set *findings; /* of the files, and of the rules when there is no engine */
+};
+
+/*
+ * Reads and compiles by `conf`, which is the runtime's own or taken over, also when it fails. What is wrong with rules is no error: engine_counts_of and
+ * edition_findings have it.
+ */
+struct edition *edition_load(const struct runtime *r, struct conf *conf, struct error *error);
+void edition_free(struct edition *e); /* NULL is allowed */
+struct output_rules edition_rules(const struct edition *e); /* for the records */
+const struct rule_set *edition_findings(const struct edition *e);
+size_t edition_errors(const struct edition *e);
+/* Prints what is wrong with rules, and logs it; at most 20 of a kind. Returns how many rules are wrong. */
+size_t edition_report(const struct edition *e);
+/* Keys outside of rules whose values differ, "a.b, c.d": they count from the next start. Returns how many. */
+size_t edition_restart_keys(struct conf *old, struct conf *now, struct buffer *out);

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* From one edition of rules to the next: what goes, what stays. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/worker.h"
+#include "flow/shared.h"
+
+static char rules_file[] = "/tmp/sluice-reload-XXXXXX";
+static const char first_rules[] = "alert udp any any -> any any (msg:\"one\"; content:\"one\"; flowbits:set,seen; sid:1;)\n"
+				  "alert udp any any -> any any (msg:\"both\"; content:\"both\"; sid:2; rev:1;)\n";
+static const char second_rules[] = "alert udp any any -> any any (msg:\"two\"; content:\"two\"; flowbits:isset,seen; sid:3;)\n"
+				   "alert udp any any -> any any (msg:\"both\"; content:\"both\"; sid:2; rev:2;)\n";
+
+struct bench {
+	struct runtime runtime;
+	struct state state;
+	struct worker *worker;
+	uint8_t frame[128];
+	usec_t time;
+};
+
+static void put_rules(const char *text)
+{
+	FILE *f = fopen(rules_file, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void begin(struct bench *b, const char *rules)
+{
+	struct error error = {0};
+	static const char *const sets[] = {"detect.sgh-mpm-caching=no", "threshold-file="};
+	memset(b, 0, sizeof *b);
+	b->time = 1000000 * USEC_PER_SEC;
+	put_rules(rules);
+	struct runtime_options o = {.rules_only = rules_file, .no_output = true, .sets = sets, .n_sets = 2, .checksums = 0};
+	assert_int_equal(runtime_init(&b->runtime, &o, &error), 0);
+	b->state.shared = shared_new(1 << 20, 1);
+	b->worker = worker_new(&b->runtime, &b->state, 0);
+	assert_non_null(b->worker);
+}
+
+static void end(struct bench *b)
+{
+	worker_finish(b->worker);
+	worker_free(b->worker);
+	shared_free(b->state.shared);
+	runtime_deinit(&b->runtime);
+}
+
+/* Ethernet, IPv4 (RFC 791), UDP (RFC 768) without checksums, 192.0.2.1:1000 → 192.0.2.2:2000. */
+static void send(struct bench *b, const char *text)
+{
+	static const uint8_t head[42] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,
+					 1000 >> 8, 1000 & 255, 2000 >> 8, 2000 & 255, 0, 0, 0, 0};
+	uint8_t len = (uint8_t)strlen(text);
+	memcpy(b->frame, head, sizeof head);
+	memcpy(b->frame + sizeof head, text, len);
+	b->frame[17] = (uint8_t)(28 + len);
+	b->frame[39] = (uint8_t)(8 + len);
+	b->time += 1000;
+	struct frame f = {.bytes = bytes_of(b->frame, sizeof head + len), .wire_len = (uint32_t)sizeof head + len, .link_type = 1, .time = b->time};
+	worker_frame(b->worker, &f);
+}
+
+static struct edition *load(struct bench *b, const char *rules)
+{
+	struct error error = {0};
+	put_rules(rules);
+	struct conf *conf = runtime_conf(&b->runtime.options, &error);
+	assert_non_null(conf);
+	struct edition *e = edition_load(&b->runtime, conf, &error);
+	assert_non_null(e);
+	return e;
+}
+
+static void adopt(struct bench *b, struct edition *e)
+{
+	assert_int_equal(worker_use(b->worker, e), 0);
+	runtime_adopt(&b->runtime, e);
+}
+
+static uint64_t alerts(struct bench *b)
+{
+	struct worker_totals t;
+	worker_totals(b->worker, &t);
+	return t.alerts;
+}
+
+struct wanted {
+	uint32_t sid;
+	uint64_t count;
+};
+
+static void find_count(void *context, const struct signature *sig, uint64_t count)
+{
+	struct wanted *w = context;
+	if (sig->sid == w->sid)
+		w->count += count;
+}
+
+static uint64_t count_of(struct bench *b, uint32_t sid)
+{
+	struct wanted w = {.sid = sid};
+	worker_alerts(b->worker, find_count, &w);
+	return w.count;
+}
+
+static void new_rules_act_and_bits_stay(void **state)
+{
+	struct bench b;
+	begin(&b, first_rules);
+	send(&b, "two");
+	assert_int_equal(alerts(&b), 0);
+	send(&b, "one");
+	send(&b, "both");
+	assert_int_equal(alerts(&b), 2);
+	adopt(&b, load(&b, second_rules));
+	send(&b, "one"); /* that rule is gone */
+	assert_int_equal(alerts(&b), 2);
+	send(&b, "two"); /* its bit is not */
+	assert_int_equal(alerts(&b), 3);
+	send(&b, "both");
+	assert_int_equal(alerts(&b), 4);
+	end(&b);
+}
+
+static void counts_go_by_sid(void **state)
+{
+	struct bench b;
+	begin(&b, first_rules);
+	send(&b, "one");
+	send(&b, "both");
+	send(&b, "both");
+	adopt(&b, load(&b, second_rules));
+	send(&b, "both");
+	assert_int_equal(count_of(&b, 2), 3);
+	assert_int_equal(count_of(&b, 1), 0); /* not there at present */
+	adopt(&b, load(&b, first_rules));
+	assert_int_equal(count_of(&b, 1), 1);
+	assert_int_equal(count_of(&b, 2), 3);
+	end(&b);
+}
+
+/* sha256sum of the texts above */
+static void generation_and_digest(void **state)
+{
+	struct bench b;
+	begin(&b, first_rules);
+	assert_int_equal(b.runtime.edition->generation, 1);
+	assert_string_equal(b.runtime.edition->digest, "aaf0f03832700096b32d3d5d982f0dceca0462afbc020f56207fe7f4facf7a28");
+	adopt(&b, load(&b, second_rules));
+	assert_int_equal(b.runtime.edition->generation, 2);
+	assert_string_equal(b.runtime.edition->digest, "2a0f718230674be0bda12407b21f3968bb72798cae7f8988e9a0c469917a3af8");
+	adopt(&b, load(&b, first_rules));
+	assert_int_equal(b.runtime.edition->generation, 3);
+	assert_string_equal(b.runtime.edition->digest, "aaf0f03832700096b32d3d5d982f0dceca0462afbc020f56207fe7f4facf7a28");
+	end(&b);
+}
+
+static void wrong_rules_are_counted(void **state)
+{
+	struct bench b;
+	begin(&b, first_rules);
+	assert_int_equal(edition_errors(b.runtime.edition), 0);
+	struct edition *e = load(&b, "alert udp any any -> any any (msg:\"one\"; content:\"one\"; sid:1;)\nalert udp any any -> any any (msg:\"half\n");
+	assert_int_equal(edition_errors(e), 1);
+	edition_free(e);
+	send(&b, "one");
+	assert_int_equal(alerts(&b), 1);
+	end(&b);
+}
+
+static void keys_that_need_a_restart(void **state)
+{
+	struct buffer out = {0};
+	struct conf *a = conf_new(), *b = conf_new();
+	assert_int_equal(conf_set(a, "vars.address-groups.HOME_NET=10.0.0.0/8", NULL), 0);
+	assert_int_equal(conf_set(a, "stream.memcap=1mb", NULL), 0);
+	assert_int_equal(conf_set(a, "flow.memcap=1mb", NULL), 0);
+	assert_int_equal(conf_set(b, "vars.address-groups.HOME_NET=any", NULL), 0);
+	assert_int_equal(conf_set(b, "stream.memcap=2mb", NULL), 0);
+	assert_int_equal(conf_set(b, "flow.memcap=1mb", NULL), 0);
+	assert_int_equal(conf_set(b, "gateway.priority=7", NULL), 0);
+	assert_int_equal(edition_restart_keys(a, a, &out), 0);
+	assert_int_equal(edition_restart_keys(a, b, &out), 2);
+	assert_string_equal(buffer_string(&out), "gateway.priority, stream.memcap");
+	buffer_free(&out);
+	conf_free(a);
+	conf_free(b);
+}
+
+static int make_file(void **state)
+{
+	int fd = mkstemp(rules_file);
+	return fd < 0 ? -1 : close(fd);
+}
+
+static int remove_file(void **state)
+{
+	return unlink(rules_file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(new_rules_act_and_bits_stay), cmocka_unit_test(counts_go_by_sid), cmocka_unit_test(generation_and_digest),
+		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart),
+	};
+	return cmocka_run_group_tests(tests, make_file, remove_file);
+}
