@@ -39,23 +39,17 @@ static enum app_probe_result yes_if(bool condition)
 static const struct app_pattern ssh_patterns[] = {AT_START(TCP, TO_SERVER, "SSH-", 4), AT_START(TCP, TO_CLIENT, "SSH-", 4)};
 PROTOCOL(ssh, "ssh", TCP, .patterns = ssh_patterns, .n_patterns = 2);
 
-static const struct app_pattern ftp_patterns[] = {
-	AT_START_ANY_CASE(TCP, TO_SERVER, "USER ", 5), AT_START_ANY_CASE(TCP, TO_SERVER, "PASS ", 5), AT_START_ANY_CASE(TCP, TO_SERVER, "PORT ", 5),
-};
-
-static enum app_probe_result ftp_banner(struct bytes data, int direction, const struct flow *f, unsigned *swap)
+static enum app_probe_result banner(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {
 	return yes_if(has(data, 0, "220 ") || has(data, 0, "220-"));
 }
 
-static const struct app_probe ftp_probes[] = {{TCP, "21", TO_CLIENT, 4, 16, ftp_banner}};
-PROTOCOL(ftp, "ftp", TCP, .patterns = ftp_patterns, .n_patterns = 3, .probes = ftp_probes, .n_probes = 1);
 PROTOCOL(ftp_data, "ftp-data", TCP);
 
 static const struct app_pattern smtp_patterns[] = {
 	AT_START_ANY_CASE(TCP, TO_SERVER, "EHLO", 4), AT_START_ANY_CASE(TCP, TO_SERVER, "HELO", 4), AT_START_ANY_CASE(TCP, TO_SERVER, "QUIT", 4),
 };
-static const struct app_probe smtp_probes[] = {{TCP, "25, 465, 587", TO_CLIENT, 4, 16, ftp_banner}};
+static const struct app_probe smtp_probes[] = {{TCP, "25, 465, 587", TO_CLIENT, 4, 16, banner}};
 PROTOCOL(smtp, "smtp", TCP, .patterns = smtp_patterns, .n_patterns = 3, .probes = smtp_probes, .n_probes = 1);
 
 static const struct app_pattern imap_patterns[] = {
