@@ -51,11 +51,11 @@ struct worker {
 
 enum { EXPIRE_A_PACKET = 4, EXPIRE_A_TICK = 4096, RAW_PIECES = 16 };
 
-static void count_alert(struct worker *w, const struct signature *sig)
+static void count_alert(struct worker *w, const struct alert *a)
 {
-	if (sig->number < w->n_alerts) {
-		w->alerts[sig->number].sig = sig;
-		w->alerts[sig->number].count++;
+	if (a->number < w->n_alerts) {
+		w->alerts[a->number].sig = a->sig;
+		w->alerts[a->number].count++;
 	}
 }
 
@@ -69,7 +69,7 @@ static void judge_packet(struct worker *w, struct packet *p, bool flush)
 		detect_packet(s, p, w->now, flush);
 	respond_packet(w->responder, s, p);
 	for (unsigned i = 0; i < s->n_alerts; i++)
-		count_alert(w, s->alert[i].sig);
+		count_alert(w, &s->alert[i]);
 	detect_packet_done(s, p);
 	output_packet(w->output, p, w->capture_name);
 	if (p->flow)
@@ -488,13 +488,13 @@ static void add_past(struct worker *w, uint32_t gid, uint32_t sid, uint64_t coun
 
 static void count_for(struct worker *w, struct alert_count *counts, const struct engine *e, struct past_count c)
 {
-	const struct signature *sig = e ? engine_find(e, c.gid, c.sid) : NULL;
-	if (!sig) {
+	uint32_t number = e ? engine_number(e, c.gid, c.sid) : UINT32_MAX;
+	if (number == UINT32_MAX) {
 		add_past(w, c.gid, c.sid, c.count);
 		return;
 	}
-	counts[sig->number].sig = sig;
-	counts[sig->number].count += c.count;
+	counts[number].sig = engine_find(e, c.gid, c.sid);
+	counts[number].count += c.count;
 }
 
 static void carry_counts(struct worker *w, struct alert_count *counts, const struct engine *e)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Rule → signature: header, options one by one, and what only the whole rule can tell. */
+#include "detect/engine.h"
 #include "detect/keywords.h"
 
 #include <errno.h>
@@ -391,8 +392,10 @@ struct signature *signature_compile(struct compile_context *ctx, const struct ru
 	if (rc < 0)
 		refuse(&b, rc, header, &error);
 	arena_free(&ctx->temp);
-	if (rc == 0)
+	if (rc == 0) {
+		signature_settle(s);
 		return s;
+	}
 	signature_release(s);
 	return NULL;
 }

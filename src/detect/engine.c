@@ -114,24 +114,29 @@ static void make_rows(struct engine *e)
 	}
 }
 
-static int by_sid(const void *a, const void *b)
+static int compare_sids(uint32_t sid, uint32_t gid, const struct signature *s)
 {
-	const struct signature *x = *(struct signature *const *)a, *y = *(struct signature *const *)b;
-	if (x->sid != y->sid)
-		return x->sid < y->sid ? -1 : 1;
-	return x->gid < y->gid ? -1 : x->gid > y->gid;
+	if (sid != s->sid)
+		return sid < s->sid ? -1 : 1;
+	return gid < s->gid ? -1 : gid > s->gid;
 }
 
-/* Numbers and types of signatures that are compiled. */
+static int by_sid(const void *a, const void *b, void *context)
+{
+	const struct engine *e = context;
+	const struct signature *x = e->sig[*(const uint32_t *)a];
+	return compare_sids(x->sid, x->gid, e->sig[*(const uint32_t *)b]);
+}
+
+/* The order of signatures that are compiled. */
 static void number(struct engine *e)
 {
 	e->n_words = bits_words(e->n_sigs);
-	signatures_number(e->sig, e->n_sigs, e->settings.action_rank);
+	signatures_sort(e->sig, e->n_sigs, e->settings.action_rank);
+	e->by_sid = xcalloc((size_t)e->n_sigs + 1, sizeof *e->by_sid);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
-		e->sig[i]->type = (uint8_t)signature_type_of(e->sig[i]);
-	e->by_sid = xcalloc((size_t)e->n_sigs + 1, sizeof(struct signature *));
-	memcpy(e->by_sid, e->sig, e->n_sigs * sizeof(struct signature *));
-	qsort(e->by_sid, e->n_sigs, sizeof(struct signature *), by_sid);
+		e->by_sid[i] = i;
+	qsort_r(e->by_sid, e->n_sigs, sizeof *e->by_sid, by_sid, e);
 }
 
 static struct engine *engine_alloc(const struct engine_settings *s)
@@ -169,6 +174,8 @@ struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const st
 	e->sig = xcalloc((size_t)n + 1, sizeof(struct signature *));
 	memcpy(e->sig, sig, n * sizeof(struct signature *));
 	e->n_sigs = n;
+	for (uint32_t i = 0; i < n; i++)
+		signature_settle(sig[i]);
 	number(e);
 	engine_place(e);
 	if (prefilters_compile(e, error) == 0)
@@ -247,11 +254,26 @@ uint32_t engine_generation(const struct engine *e)
 	return e->generation;
 }
 
+uint32_t engine_number(const struct engine *e, uint32_t gid, uint32_t sid)
+{
+	uint32_t low = 0, high = e->n_sigs;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		int order = compare_sids(sid, gid, e->sig[e->by_sid[mid]]);
+		if (order == 0)
+			return e->by_sid[mid];
+		if (order < 0)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return UINT32_MAX;
+}
+
 const struct signature *engine_find(const struct engine *e, uint32_t gid, uint32_t sid)
 {
-	struct signature key = {.sid = sid, .gid = gid}, *at = &key;
-	struct signature **found = bsearch(&at, e->by_sid, e->n_sigs, sizeof(struct signature *), by_sid);
-	return found ? *found : NULL;
+	uint32_t number = engine_number(e, gid, sid);
+	return number == UINT32_MAX ? NULL : e->sig[number];
 }
 
 bool engine_wants(const struct engine *e, const char *what)

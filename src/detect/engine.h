@@ -149,7 +149,7 @@ struct engine {
 	uint32_t generation;
 	struct transform_chain *chains; /* their expressions are freed with it */
 	struct signature **sig;    /* by number */
-	struct signature **by_sid; /* sorted */
+	uint32_t *by_sid;          /* numbers, sorted by sid and gid */
 	uint32_t n_sigs;
 	size_t n_words;            /* of a bit set */
 	/* headers */
@@ -179,9 +179,11 @@ struct engine {
 struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const struct engine_settings *s, struct error *error);
 
 /* order.c */
+/* Type and uses of variables, while the rule's options are there. */
+void signature_settle(struct signature *s);
 enum signature_type signature_type_of(const struct signature *s);
-/* Sorts into the order of evaluation and numbers them. Ranks all 0: pass, drop, reject, alert. */
-void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_]);
+/* Sorts into the order of evaluation: a signature's number is its place. Ranks all 0: pass, drop, reject, alert. */
+void signatures_sort(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_]);
 
 /* place.c: gives each signature its points and prefilters */
 void engine_place(struct engine *e);
@@ -273,7 +275,7 @@ void prefilters_scan(const struct prefilter *const *list, struct inspect *in, st
 bool header_matches(const struct packet *p, const struct signature *sig, int direction); /* addresses, ports, protocol: what a group knows */
 bool flow_state_matches(const struct packet *p, const struct signature *sig);
 bool tests_hold(struct detect_scratch *s, const struct signature *sig);
-void match_take(struct detect_scratch *s, const struct signature *sig, const struct app_tx *tx, unsigned flags);
+void match_take(struct detect_scratch *s, const struct app_tx *tx, unsigned flags); /* s->sig matched */
 
 /* inspect_payload.c */
 bool payload_holds(struct detect_scratch *s, const struct signature *sig);
@@ -281,7 +283,7 @@ bool payload_inspection_holds(struct detect_scratch *s, const struct signature *
 /* Searches payload and stream: candidates. */
 void payload_find(struct detect_scratch *s, bool flush);
 /* A candidate was looked at: if it waits for more of the stream, the flow notes it. */
-void payload_judged(struct detect_scratch *s, const struct signature *sig, bool matched);
+void payload_judged(struct detect_scratch *s, uint32_t number, bool matched);
 
 /* inspect_tx.c */
 size_t detect_tx_size(void);

@@ -79,9 +79,9 @@ static const struct app_tx *guess_tx(const struct detect_scratch *s)
 	return s->engine->settings.guess_applayer_tx && a && a->proto && a->first == a->last ? a->first : NULL;
 }
 
-void match_take(struct detect_scratch *s, const struct signature *sig, const struct app_tx *tx, unsigned flags)
+void match_take(struct detect_scratch *s, const struct app_tx *tx, unsigned flags)
 {
-	s->sig = sig;
+	const struct signature *sig = s->sig;
 	program_captures_keep(s);
 	for (const struct signature_effect *e = sig->effects; e; e = e->next)
 		e->run(s, e);
@@ -94,7 +94,7 @@ void match_take(struct detect_scratch *s, const struct signature *sig, const str
 	if (!tx && (tx = guess_tx(s)))
 		flags |= ALERT_TX | ALERT_TX_GUESSED;
 	s->alert[s->n_alerts++] = (struct alert){
-		.sig = sig, .tx_id = tx ? tx->id : UINT64_MAX, .flags = (uint16_t)flags, .action = action_of(sig), .context = s->match_context,
+		.sig = sig, .number = s->number, .tx_id = tx ? tx->id : UINT64_MAX, .flags = (uint16_t)flags, .action = action_of(sig), .context = s->match_context,
 	};
 }
 
@@ -105,10 +105,11 @@ static bool needs_real_packet(const struct signature *sig)
 }
 
 /* Of a rule whose header fits. */
-static bool check_packet_rule(struct detect_scratch *s, const struct signature *sig)
+static bool check_packet_rule(struct detect_scratch *s, uint32_t number)
 {
 	const struct packet *p = s->packet;
-	s->sig = sig;
+	const struct signature *sig = s->sig = s->engine->sig[number];
+	s->number = number;
 	if (!flow_state_matches(p, sig) || !app_matches(s, sig) || (p->flags & PACKET_PSEUDO && needs_real_packet(sig)))
 		return false;
 	program_captures_drop(s);
@@ -117,14 +118,14 @@ static bool check_packet_rule(struct detect_scratch *s, const struct signature *
 	unsigned flags = inspect_of(s)->matched_stream ? ALERT_STREAM : 0;
 	if (sig->type == SIG_APP || sig->type == SIG_PD_ONLY)
 		flags |= ALERT_STATE;
-	match_take(s, sig, NULL, flags);
+	match_take(s, NULL, flags);
 	return true;
 }
 
 static void check_list(struct detect_scratch *s, const uint32_t *number)
 {
 	for (; *number != UINT32_MAX; number++)
-		check_packet_rule(s, s->engine->sig[*number]);
+		check_packet_rule(s, *number);
 }
 
 /* Once a direction of a flow; packets without a flow each time. */
@@ -165,8 +166,8 @@ static void check_packet(struct detect_scratch *s, bool flush)
 		add_list(in, in->group->rules->event);
 	inspect_sort(in);
 	for (size_t i = 0; i < in->n_candidates; i++) {
-		const struct signature *sig = s->engine->sig[in->candidate[i]];
-		payload_judged(s, sig, check_packet_rule(s, sig));
+		uint32_t number = in->candidate[i];
+		payload_judged(s, number, check_packet_rule(s, number));
 	}
 }
 
@@ -176,11 +177,11 @@ static void check_below_ip(struct detect_scratch *s)
 	const struct engine *e = s->engine;
 	const struct packet *p = s->packet;
 	for (size_t i = 0; (p->n_events || !p->ip_version) && i < e->decoder.n; i++)
-		check_packet_rule(s, e->sig[e->decoder.number[i]]);
+		check_packet_rule(s, e->decoder.number[i]);
 	for (size_t i = 0; i < e->link.n; i++) {
 		const struct signature *sig = e->sig[e->link.number[i]];
 		if (sig->is_arp ? p->is_arp : p->ether != NULL)
-			check_packet_rule(s, sig);
+			check_packet_rule(s, e->link.number[i]);
 	}
 }
 

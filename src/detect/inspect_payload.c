@@ -137,14 +137,15 @@ static bool is_on_stream(const struct signature *sig)
 	return (sig->type == SIG_STREAM || sig->type == SIG_PACKET_STREAM) && sig->fast.content.len && sig->fast.buffer == BUFFER_PAYLOAD;
 }
 
-void payload_judged(struct detect_scratch *s, const struct signature *sig, bool matched)
+void payload_judged(struct detect_scratch *s, uint32_t number, bool matched)
 {
+	const struct signature *sig = s->engine->sig[number];
 	struct inspect *in = inspect_of(s);
 	if (!in->has_chunk || !is_on_stream(sig))
 		return;
 	if (matched) {
 		if (s->flow->detect)
-			drop_kept(s->flow->detect, s->direction, sig->number);
+			drop_kept(s->flow->detect, s->direction, number);
 		return;
 	}
 	struct flow_detect *d = keep_made(s);
@@ -153,12 +154,12 @@ void payload_judged(struct detect_scratch *s, const struct signature *sig, bool 
 	struct stream_hit *hit = d->hit[s->direction];
 	uint64_t until = in->chunk.offset + in->chunk.data.len;
 	for (unsigned i = 0; i < d->n[s->direction]; i++)
-		if (hit[i].number == sig->number)
+		if (hit[i].number == number)
 			return;
 	if (d->n[s->direction] == STREAM_HITS_MAX)
 		d->lost[s->direction] = true;
 	else
-		hit[d->n[s->direction]++] = (struct stream_hit){sig->number, until};
+		hit[d->n[s->direction]++] = (struct stream_hit){number, until};
 }
 
 /* Searching */

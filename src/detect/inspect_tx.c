@@ -253,14 +253,14 @@ static enum holds run_inspection(struct walk *w, const struct signature *sig, co
 }
 
 /* A => rule's inspections of the other direction hold if they did when that direction was looked at; it matches once. */
-static const struct candidate *other_side(const struct walk *w, const struct signature *sig)
+static const struct candidate *other_side(const struct walk *w, const struct signature *sig, uint32_t number)
 {
 	static const struct candidate none;
 	const struct detect_tx *t = w->tx->detect[!w->direction];
 	if (!t || t->generation != w->state->generation || !(sig->flags & SIG_TO_EITHER))
 		return &none;
 	for (uint32_t i = 0; i < t->n; i++)
-		if (t->candidate[i].number == sig->number)
+		if (t->candidate[i].number == number)
 			return &t->candidate[i];
 	return &none;
 }
@@ -282,7 +282,7 @@ static bool stays_at_hook(const struct walk *w, const struct signature *sig)
 static bool inspections_hold(struct walk *w, const struct signature *sig, struct candidate *c)
 {
 	bool either = sig->flags & SIG_TO_EITHER, all = true;
-	const struct candidate *other = other_side(w, sig);
+	const struct candidate *other = other_side(w, sig, c->number);
 	uint32_t held = c->held | other->held;
 	unsigned n = 0;
 	if (other->state & CANDIDATE_MATCHED) {
@@ -314,6 +314,7 @@ static bool check_candidate(struct walk *w, struct candidate *c)
 	struct detect_scratch *s = w->s;
 	const struct signature *sig = s->engine->sig[c->number];
 	s->sig = sig;
+	s->number = c->number;
 	if (!hook_reached(w, sig))
 		return true;
 	if (c->state & CANDIDATE_MATCHED && !stays_at_hook(w, sig)) {
@@ -332,7 +333,7 @@ static bool check_candidate(struct walk *w, struct candidate *c)
 		return true;
 	}
 	c->state |= CANDIDATE_MATCHED | (stays_at_hook(w, sig) ? 0 : CANDIDATE_DEAD);
-	match_take(s, sig, w->tx, ALERT_STATE | ALERT_TX);
+	match_take(s, w->tx, ALERT_STATE | ALERT_TX);
 	return true;
 }
 

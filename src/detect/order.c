@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A signature's type, which says how often it runs and what it acts upon, and its number, which says when. */
+/* A signature's type, which says how often it runs and what it acts upon, and its place in the order, which says when. */
 #include "detect/engine.h"
 
 #include <stdlib.h>
@@ -138,40 +138,39 @@ static enum use use_of_texts(const struct signature *s, enum registry_kind kind,
 	return both(sets, s->rule && rule_option_find(s->rule, NULL, keyword));
 }
 
-struct place {
-	struct signature *sig;
-	int rank;
-	uint8_t use[6];
-	uint32_t loaded;
-};
-
-static struct place place_of(struct signature *s, uint32_t loaded, const uint8_t rank[RULE_ACTION_N_])
+void signature_settle(struct signature *s)
 {
 	static const char *const bit_sets[] = {"set", "unset", "toggle", NULL}, *const bit_tests[] = {"isset", "isnotset", NULL};
 	static const char *const int_sets[] = {"+", "-", "=", NULL}, *const int_tests[] = {"isset", "notset", "isnotset", "<", ">", "<=", ">=", "==", "!=", NULL};
-	bool before_all = s->action == RULE_CONFIG || s->action == RULE_ACCEPT;
-	return (struct place){
-		.sig = s, .rank = before_all ? -1 : rank[s->action], .loaded = loaded,
-		.use = {both(s->flags & SIG_SETS_FLOWBIT, s->flags & SIG_TESTS_FLOWBIT), use_of(s, "flowint", int_sets, int_tests),
-			use_of_texts(s, REGISTRY_FLOWVAR, "flowvar"), use_of_texts(s, REGISTRY_PKTVAR, "pktvar"),
-			use_of(s, "hostbits", bit_sets, bit_tests), use_of(s, "xbits", bit_sets, bit_tests)},
+	const uint8_t use[6] = {
+		both(s->flags & SIG_SETS_FLOWBIT, s->flags & SIG_TESTS_FLOWBIT), use_of(s, "flowint", int_sets, int_tests),
+		use_of_texts(s, REGISTRY_FLOWVAR, "flowvar"), use_of_texts(s, REGISTRY_PKTVAR, "pktvar"),
+		use_of(s, "hostbits", bit_sets, bit_tests), use_of(s, "xbits", bit_sets, bit_tests),
 	};
+	memcpy(s->use, use, sizeof use);
+	s->type = (uint8_t)signature_type_of(s);
 }
+
+struct place {
+	struct signature *sig;
+	int rank;
+	uint32_t loaded;
+};
 
 static int by_order(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
-	for (unsigned i = 0; i < sizeof x->use; i++)
-		if (x->use[i] != y->use[i])
-			return x->use[i] > y->use[i] ? -1 : 1;
+	int use = memcmp(y->sig->use, x->sig->use, sizeof x->sig->use);
+	if (use)
+		return use;
 	if (x->sig->priority != y->sig->priority)
 		return x->sig->priority < y->sig->priority ? -1 : 1;
 	return x->loaded < y->loaded ? -1 : x->loaded > y->loaded;
 }
 
-void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_])
+void signatures_sort(struct signature **sig, uint32_t n, const uint8_t rank[RULE_ACTION_N_])
 {
 	static const uint8_t usual[RULE_ACTION_N_] = {[RULE_PASS] = 0, [RULE_DROP] = 1, [RULE_REJECT] = 2, [RULE_REJECT_SRC] = 2, [RULE_REJECT_DST] = 2,
 						      [RULE_REJECT_BOTH] = 2, [RULE_ALERT] = 3};
@@ -180,11 +179,9 @@ void signatures_number(struct signature **sig, uint32_t n, const uint8_t rank[RU
 	if (!rank || memcmp(rank, none, sizeof none) == 0)
 		rank = usual;
 	for (uint32_t i = 0; i < n; i++)
-		place[i] = place_of(sig[i], i, rank);
+		place[i] = (struct place){sig[i], sig[i]->action == RULE_CONFIG || sig[i]->action == RULE_ACCEPT ? -1 : rank[sig[i]->action], i};
 	qsort(place, n, sizeof *place, by_order);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++)
 		sig[i] = place[i].sig;
-		sig[i]->number = i;
-	}
 	free(place);
 }

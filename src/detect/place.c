@@ -136,7 +136,7 @@ static bool add_source(struct app_point *point, const struct app_keyword *k, con
  * A signature of transactions stands at each protocol and direction it concerns. Its pattern makes it a candidate only where the
  * pattern's buffer is; in the other direction of a => rule, and for patterns on the payload, it is always one.
  */
-static void place_tx(struct engine *e, const struct signature *s)
+static void place_tx(struct engine *e, const struct signature *s, uint32_t number)
 {
 	bool known[2] = {false, false}; /* a second protocol with the same buffer shares the patterns */
 	for (size_t i = 0; i < e->n_app; i++) {
@@ -151,11 +151,11 @@ static void place_tx(struct engine *e, const struct signature *s)
 			struct prefilter *p = fast ? prefilter_get(e, s->fast.buffer, s->fast.transforms, d) : NULL;
 			point->any = true;
 			if (!p || !add_source(point, k, p, d)) {
-				number_list_add(&point->plain, s->number);
+				number_list_add(&point->plain, number);
 				continue;
 			}
 			if (!known[d])
-				prefilter_add(p, s->number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth});
+				prefilter_add(p, number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth});
 			known[d] = true;
 		}
 	}
@@ -225,15 +225,15 @@ static unsigned pool_of(const struct payload_scan *scan, struct prefilter *const
 	return p == &scan->head ? 0 : 1u + (unsigned)(p == &scan->brief) + 2u * ((unsigned)kind * 2u + (unsigned)direction);
 }
 
-static void scan_add(struct engine *e, struct payload_scan *scan, const struct signature *s, enum payload_kind kind, int direction)
+static void scan_add(struct engine *e, struct payload_scan *scan, uint32_t number, enum payload_kind kind, int direction)
 {
-	struct pattern_choice c = choose(s, kind);
+	struct pattern_choice c = choose(e->sig[number], kind);
 	struct prefilter **p = c.latest && c.latest <= HEAD_MAX ? &scan->head : c.content.len < BRIEF ? &scan->brief : &scan->any;
 	if (!*p) {
 		*p = prefilter_new(e, BUFFER_PAYLOAD, NULL, direction);
 		(*p)->pool = pool_of(scan, p, kind, direction);
 	}
-	prefilter_add(*p, s->number, &c);
+	prefilter_add(*p, number, &c);
 }
 
 static bool is_wide(const struct port_set *ports, bool any)
@@ -288,18 +288,19 @@ static void make_by_port(struct engine *e, struct payload_point *point, int side
 			continue;
 		}
 		for (size_t i = 0; i < list->n; i++)
-			scan_add(e, &point->by_port[side][c], e->sig[list->number[i]], kind, direction);
+			scan_add(e, &point->by_port[side][c], list->number[i], kind, direction);
 	}
 	for (uint32_t c = 0; c < l->n; c++)
 		free(l->list[c].number);
 }
 
-static void scan_add_app(struct engine *e, struct payload_point *point, const struct signature *s, enum payload_kind kind, int direction)
+static void scan_add_app(struct engine *e, struct payload_point *point, uint32_t number, enum payload_kind kind, int direction)
 {
+	const struct signature *s = e->sig[number];
 	if (!point->by_app)
 		point->by_app = xcalloc(e->n_app, sizeof *point->by_app);
 	for (unsigned i = 0; i < s->n_app; i++)
-		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], s, kind, direction);
+		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], number, kind, direction);
 }
 
 static void place_payload(struct engine *e, const uint64_t *fast, enum payload_kind kind, int direction, int established)
@@ -315,9 +316,9 @@ static void place_payload(struct engine *e, const uint64_t *fast, enum payload_k
 			continue;
 		int side = narrow_side(s);
 		if (s->n_app)
-			scan_add_app(e, point, s, kind, direction);
+			scan_add_app(e, point, i, kind, direction);
 		else if (side < 0)
-			scan_add(e, &point->all, s, kind, direction);
+			scan_add(e, &point->all, i, kind, direction);
 		else
 			note_classes(e, &narrow[side], side ? s->dport : s->sport, i);
 	}
@@ -352,23 +353,24 @@ static void note_wants(struct engine *e, const struct signature *s)
 	}
 }
 
-static void place(struct engine *e, const struct signature *s, uint64_t *fast)
+static void place(struct engine *e, uint32_t number, uint64_t *fast)
 {
+	const struct signature *s = e->sig[number];
 	note_wants(e, s);
 	if (s->type == SIG_DECODER_EVENT) {
-		number_list_add(&e->decoder, s->number);
+		number_list_add(&e->decoder, number);
 	} else if (s->is_arp || s->is_ether) {
-		number_list_add(&e->link, s->number);
+		number_list_add(&e->link, number);
 	} else if (s->type == SIG_IP_ONLY) {
-		bits_set(e->at_first, s->number);
+		bits_set(e->at_first, number);
 	} else if (s->type == SIG_PD_ONLY) {
-		bits_set(e->at_protocol, s->number);
+		bits_set(e->at_protocol, number);
 	} else if (s->type == SIG_TX) {
-		place_tx(e, s);
+		place_tx(e, s, number);
 	} else if (is_payload_fast(s)) {
-		bits_set(fast, s->number);
+		bits_set(fast, number);
 	} else {
-		bits_set(asks_for_events(s) ? e->at_event : e->at_packet, s->number);
+		bits_set(asks_for_events(s) ? e->at_event : e->at_packet, number);
 	}
 }
 
@@ -380,7 +382,7 @@ void engine_place(struct engine *e)
 		*points[i] = xcalloc(e->n_words + 1, sizeof(uint64_t));
 	place_headers(e);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
-		place(e, e->sig[i], fast);
+		place(e, i, fast);
 	for (int kind = 0; kind < PAYLOAD_KIND_N_; kind++)
 		for (int i = 0; i < 4; i++)
 			place_payload(e, fast, (enum payload_kind)kind, i / 2, i % 2);

@@ -18,6 +18,7 @@ enum alert_flag {
 
 struct alert {
 	const struct signature *sig;
+	uint32_t number;   /* the signature's, in the engine of this packet: its place in the order */
 	uint64_t tx_id;    /* UINT64_MAX: none */
 	uint16_t flags;
 	uint8_t action;    /* ACTION_… that counts after thresholds; from sig->action at first */
@@ -57,6 +58,7 @@ struct detect_scratch {
 	int direction;
 	usec_t now;
 	const struct signature *sig;
+	uint32_t number;            /* of sig */
 
 	/* of the worker */
 	const struct engine *engine;

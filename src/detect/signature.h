@@ -3,7 +3,7 @@
  * A compiled rule: what detect/ works with. compile.c and the keyword files make it from a struct rule; engine.c orders it,
  * gives it a type and a number, groups and prefilters it; inspect.c runs it.
  *
- * Immutable once the engine is published.
+ * Immutable once it is compiled, and shared by all engines that have the rule: what number it has is the engine's business.
  */
 #pragma once
 
@@ -103,10 +103,10 @@ struct app_test {
 };
 
 struct signature {
-	uint32_t number;      /* its place in the order; the id in prefilter and candidate lists */
 	uint32_t sid, gid, rev, priority;
 	enum rule_action action;
 	uint8_t type;         /* enum signature_type */
+	uint8_t use[6];       /* order.c: of variables, which decides its place in the order */
 	uint64_t flags;       /* enum signature_flag and SIG_FILES … */
 	const char *msg, *class_name, *class_text;
 	const char *metadata_json; /* object text for EVE alert.metadata, or NULL */
@@ -145,7 +145,6 @@ struct signature {
 	} fast;
 	uint32_t tx_mask;     /* engine.c: bits of all inspections */
 	uint32_t n_inspections;
-	uint32_t flow_group_order; /* engine.c */
 	struct signature *next;
 };
 

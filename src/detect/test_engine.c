@@ -84,7 +84,7 @@ static void order(void **state)
 	assert_int_equal(r.engine->n_sigs, sizeof expected / sizeof expected[0]);
 	for (uint32_t i = 0; i < r.engine->n_sigs; i++) {
 		assert_int_equal(r.engine->sig[i]->sid, expected[i]);
-		assert_int_equal(r.engine->sig[i]->number, i);
+		assert_int_equal(engine_number(r.engine, 1, expected[i]), i);
 	}
 	assert_null(engine_find(r.engine, 1, 16));
 	assert_null(engine_find(r.engine, 2, 1));

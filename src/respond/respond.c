@@ -85,8 +85,8 @@ uint8_t action_bits(enum rule_action action)
 /* By number; of one rule the later transaction first, and what belongs to none last. */
 static bool comes_before(const struct alert *a, const struct alert *b)
 {
-	if (a->sig->number != b->sig->number)
-		return a->sig->number < b->sig->number;
+	if (a->number != b->number)
+		return a->number < b->number;
 	if (a->tx_id == UINT64_MAX || b->tx_id == UINT64_MAX)
 		return a->tx_id != UINT64_MAX && b->tx_id == UINT64_MAX;
 	return a->tx_id > b->tx_id;

@@ -36,7 +36,7 @@ static void start(bool ips, const char *thresholds)
 	b.scratch.shared = b.shared;
 	b.flow.id = 77;
 	for (uint32_t i = 0; i < 8; i++)
-		b.sig[i] = (struct signature){.number = i, .sid = i + 1, .gid = 1, .action = RULE_ALERT, .type = SIG_TX, .hook_state = -1, .tests = &any_test};
+		b.sig[i] = (struct signature){.sid = i + 1, .gid = 1, .action = RULE_ALERT, .type = SIG_TX, .hook_state = -1, .tests = &any_test};
 }
 
 static void stop(void)
@@ -60,7 +60,7 @@ static void packet(usec_t second, uint8_t host, uint8_t peer)
 
 static void match(unsigned sig, uint64_t tx, uint16_t flags)
 {
-	b.scratch.alert[b.scratch.n_alerts++] = (struct alert){.sig = &b.sig[sig], .tx_id = tx, .flags = flags};
+	b.scratch.alert[b.scratch.n_alerts++] = (struct alert){.sig = &b.sig[sig], .number = sig, .tx_id = tx, .flags = flags};
 }
 
 /* Judges; the sids that are left, as digits. */
