@@ -282,6 +282,12 @@ bool payload_holds(struct detect_scratch *s, const struct signature *sig);
 bool payload_inspection_holds(struct detect_scratch *s, const struct signature *sig, const struct inspection *i);
 /* Searches payload and stream: candidates. */
 void payload_find(struct detect_scratch *s, bool flush);
+/* Whether a rule must see a packet that merged several segments as the segments were on the wire. */
+bool payload_wants_pieces(const struct signature *sig);
+static inline bool is_merged(const struct packet *p)
+{
+	return p->flags & PACKET_SUPER && p->is_tcp;
+}
 /* A candidate was looked at: if it waits for more of the stream, the flow notes it. */
 void payload_judged(struct detect_scratch *s, uint32_t number, bool matched);
 

@@ -122,6 +122,27 @@ static bool check_packet_rule(struct detect_scratch *s, uint32_t number)
 	return true;
 }
 
+/* Each segment of a merged packet by itself; a rule matches once. */
+static bool check_pieces(struct detect_scratch *s, uint32_t number)
+{
+	struct packet *p = s->packet;
+	struct bytes all = p->payload;
+	size_t size = stream_piece_size(p), at = 0;
+	bool matched = false;
+	do {
+		p->payload = bytes_slice(all, at, size);
+		matched = check_packet_rule(s, number);
+		at += size;
+	} while (!matched && at < all.len);
+	p->payload = all;
+	return matched;
+}
+
+static bool check_candidate(struct detect_scratch *s, uint32_t number)
+{
+	return is_merged(s->packet) && payload_wants_pieces(s->engine->sig[number]) ? check_pieces(s, number) : check_packet_rule(s, number);
+}
+
 static void check_list(struct detect_scratch *s, const uint32_t *number)
 {
 	for (; *number != UINT32_MAX; number++)
@@ -167,7 +188,7 @@ static void check_packet(struct detect_scratch *s, bool flush)
 	inspect_sort(in);
 	for (size_t i = 0; i < in->n_candidates; i++) {
 		uint32_t number = in->candidate[i];
-		payload_judged(s, number, check_packet_rule(s, number));
+		payload_judged(s, number, check_candidate(s, number));
 	}
 }
 

@@ -61,6 +61,11 @@ static bool over_stream(struct detect_scratch *s, const struct signature *sig, c
 	return run_over(s, i, in->chunk.data, in->chunk.offset, in->chunk.offset == 0, in->chunk.flags & STREAM_EOF);
 }
 
+bool payload_wants_pieces(const struct signature *sig)
+{
+	return sig->flags & SIG_WANT_DSIZE || (is_by_packet(sig) && sig->flags & SIG_WANT_PAYLOAD);
+}
+
 bool payload_inspection_holds(struct detect_scratch *s, const struct signature *sig, const struct inspection *i)
 {
 	if (i->buffer != BUFFER_PAYLOAD)
@@ -217,13 +222,30 @@ static void find_in_stream(struct detect_scratch *s, bool flush)
 	scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
 }
 
+/* Offsets count from each segment's start. Where nothing is looked for in packets, nothing is cut. */
+static void find_in_pieces(struct detect_scratch *s)
+{
+	struct inspect *in = inspect_of(s);
+	enum payload_kind kind = (enum payload_kind)in->group->key.kind;
+	const struct prefilter *const *list = in->group->packet[is_established(s)];
+	if (!list[0] && !s->engine->payload[kind][s->direction][is_established(s)].by_app)
+		return;
+	struct bytes all = s->packet->payload;
+	size_t size = stream_piece_size(s->packet);
+	for (size_t at = 0; at < all.len; at += size)
+		scan_all(s, kind, list, bytes_slice(all, at, size), 0, 0);
+}
+
 static void find_in_packet(struct detect_scratch *s)
 {
 	struct inspect *in = inspect_of(s);
 	const struct packet *p = s->packet;
 	if (!p->payload.len || p->flags & PACKET_PSEUDO || no_payload_inspection(s))
 		return;
-	scan_all(s, (enum payload_kind)in->group->key.kind, in->group->packet[is_established(s)], p->payload, 0, 0);
+	if (is_merged(p))
+		find_in_pieces(s);
+	else
+		scan_all(s, (enum payload_kind)in->group->key.kind, in->group->packet[is_established(s)], p->payload, 0, 0);
 	if (is_beside_stream(s))
 		scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], p->payload, 0, 0);
 }

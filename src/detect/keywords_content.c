@@ -328,6 +328,7 @@ SETUP(dsize)
 	if (b->dsize)
 		return error_set(error, EINVAL, "the rule has a dsize already");
 	builder_test(b, dsize_holds)->data = n;
+	b->sig->flags |= SIG_WANT_DSIZE;
 	b->dsize = n;
 	return 0;
 }

@@ -38,6 +38,7 @@ enum signature_flag {
 	SIG_SETS_FLOWBIT = 1u << 25, SIG_TESTS_FLOWBIT = 1u << 26,
 	SIG_TO_EITHER = 1u << 27,     /* =>: both directions of a transaction */
 	SIG_FLOW_NOT_TO = 1u << 28,
+	SIG_WANT_DSIZE = 1u << 30,         /* asks for a payload's size: merged packets are cut for it */
 	SIG_TESTS_APP_PROTOCOL = 1u << 29, /* app-layer-protocol: with nothing else, a rule about recognition alone */
 };
 

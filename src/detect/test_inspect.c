@@ -127,6 +127,7 @@ static const char *converse(struct rig *r, bool inline_mode, const char *text)
 }
 
 #define OPEN "c S; s SA; c A; "
+#define MERGE "c S m1400; s SA m1000; c A; "
 
 static void streams(void **state)
 {
@@ -154,6 +155,17 @@ static void streams(void **state)
 		{"alert tcp any any -> any 80 (flow:established; content:\"abc\"; sid:1;)", true, "c A 'abc'", ""},
 		{"alert tcp any any -> any 80 (flow:not_established; content:\"abc\"; sid:1;)", true, "c A 'abc'", "[1 by packet]"},
 		{"alert tcp any any -> any 80 (flags:S; sid:1;)", true, OPEN, "[1 by packet]"},
+		/* merged segments: a packet's payload is what was on the wire, here 1000, 1000 and 500 letters; the stream is whole */
+		{"alert tcp any any -> any 80 (dsize:500; sid:1;)\nalert tcp any any -> any 80 (dsize:>1000; sid:2;)\n"
+		 "alert tcp-pkt any any -> any 80 (dsize:1000; content:\"abcd\"; startswith; sid:3;)", true, MERGE "c A gx2500", "[1 3 by packet]"},
+		{"alert tcp-pkt any any -> any 80 (content:\"yzab\"; depth:4; sid:1;)\nalert tcp-pkt any any -> any 80 (content:\"ab\"; offset:2; depth:2; sid:2;)\n"
+		 "alert tcp-pkt any any -> any 80 (dsize:1000; content:\"yzab\"; depth:4; sid:3;)", true, MERGE "c A gx2500", "[1 2 by packet]"},
+		{"alert tcp-pkt any any -> any 80 (content:\"klmn\"; offset:998; depth:4; sid:1;)", true, MERGE "c A gx2500", ""},
+		{"alert tcp-pkt any any -> any 80 (content:\"klmn\"; offset:998; depth:4; sid:1;)", true, MERGE "c A x2500", "[1 by packet]"},
+		{"alert tcp any any -> any 80 (content:\"klmn\"; offset:998; depth:4; sid:1;)", true, MERGE "c A gx2500", "[1]"},
+		{"alert tcp any any -> any 80 (content:\"yzab\"; depth:4; sid:1;)", true, MERGE "c A gx2500", "[1 by packet]"},
+		{"alert tcp any any -> any 80 (dsize:500; sid:1;)", true, "c S t1m1012; s SA t1m1400; c A t1; c A t1gx2500", "[1 by packet]"},
+		{"alert tcp any any -> any 80 (dsize:100; sid:1;)", true, MERGE "c A x1200; c A gx2500", "[1 by packet]"},
 		/* behind the depth only rules on packets look; what else they ask is asked of them as ever */
 		{"alert tcp any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A 'abc'; c A '12345'; c A 'abc'", "[1]"},
 		{"alert tcp any any -> any 80 (content:\"abc\"; sid:1;)", true, "D" OPEN "c A '12345abc'; c A 'abc'", "[1]"},

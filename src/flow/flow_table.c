@@ -426,19 +426,19 @@ static void track_rate(struct flow_table *t, struct flow *f, uint64_t bytes)
 }
 
 /* A packet of several merged segments counts as many as were sent, with their headers. */
-static uint64_t pieces_of(const struct packet *p, const struct flow *f)
+static uint64_t pieces_of(const struct packet *p)
 {
 	if (!(p->flags & PACKET_SUPER) || !p->is_tcp)
 		return 1;
-	uint16_t mss = f->tcp ? stream_mss(f, packet_direction(p)) : 0;
-	return mss && p->payload.len > mss ? (p->payload.len + mss - 1) / mss : 1;
+	size_t size = stream_piece_size(p), len = p->payload.len + packet_uncopied(p);
+	return len > size ? (len + size - 1) / size : 1;
 }
 
 static void count_packet(struct flow_table *t, struct flow *f, struct packet *p, int direction)
 {
 	struct flow_side *s = &f->side[direction];
-	uint64_t pieces = pieces_of(p, f);
-	uint64_t bytes = p->frame.len + (pieces - 1) * (p->frame.len - p->payload.len);
+	uint64_t pieces = pieces_of(p);
+	uint64_t bytes = p->frame.len + packet_uncopied(p) + (pieces - 1) * (p->frame.len - p->payload.len);
 	if (!s->packets) {
 		p->flags |= PACKET_FIRST_IN_DIRECTION;
 		s->min_ttl = s->max_ttl = p->ttl;

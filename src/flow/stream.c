@@ -175,6 +175,16 @@ uint16_t stream_mss(const struct flow *f, int direction)
 	return f->tcp ? f->tcp->side[direction].mss : 0;
 }
 
+size_t stream_piece_size(const struct packet *p)
+{
+	enum { USUAL_MTU = 1500, LEAST = 500 };
+	uint16_t mss = p->flow ? stream_mss(p->flow, packet_direction(p)) : 0;
+	if (mss)
+		return mss;
+	size_t headers = p->ip.data && p->payload.data ? (size_t)(p->payload.data - p->ip.data) : 40;
+	return headers + LEAST < USUAL_MTU ? USUAL_MTU - headers : LEAST;
+}
+
 void segment_event(struct segment *g, enum packet_event event)
 {
 	packet_add_event(g->p, event);
@@ -288,7 +298,7 @@ unsigned stream_packet(struct stream_engine *e, struct packet *p)
 	count_flags(e, p);
 	int d = packet_direction(p);
 	struct segment g = {.e = e, .p = p, .f = f, .s = f->tcp, .direction = d, .seq = p->tcp.seq, .ack = p->tcp.ack,
-			    .len = (uint32_t)p->payload.len, .flags = p->tcp.flags};
+			    .len = (uint32_t)p->payload.len + packet_uncopied(p), .flags = p->tcp.flags};
 	if (g.s) {
 		g.from = &g.s->side[d];
 		g.to = &g.s->side[!d];

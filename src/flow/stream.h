@@ -141,8 +141,10 @@ size_t stream_payload(const struct stream_engine *e, struct flow *f, int directi
 /* How far a direction may be seen: inline all that came without a gap, else what the peer has acknowledged. */
 uint64_t stream_visible(const struct stream_engine *e, const struct tcp_session *s, int direction, bool flush);
 
-/* The segment size of a direction's sender: its SYN's, less options; 0: unknown. */
+/* The segment size of a direction's sender: the SYNs' less options, or the largest plain segment seen; 0: unknown. */
 uint16_t stream_mss(const struct flow *f, int direction);
+/* The same for a merged packet (PACKET_SUPER) that has its flow: what its pieces had on the wire; a guess where nothing is known. Never 0. */
+size_t stream_piece_size(const struct packet *p);
 /* Turns the sides; flow_swap calls it. */
 void stream_swap(struct tcp_session *s);
 

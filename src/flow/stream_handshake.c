@@ -277,7 +277,9 @@ static void agree_on_options(struct segment *g)
 	bool sack = g->from->sack_ok && g->to->sack_ok;
 	g->from->sack_ok = g->to->sack_ok = sack;
 	uint32_t options = ts ? 12 : 0;
-	for (int d = 0; d < 2; d++) { /* what a side may send is what its peer's SYN allows */
+	uint16_t a = g->from->mss, b = g->to->mss; /* a SYN says what its sender takes, which is what its own link carries too */
+	g->from->mss = g->to->mss = a && b ? (a < b ? a : b) : (uint16_t)(a | b);
+	for (int d = 0; d < 2; d++) {
 		struct stream_side *side = &g->s->side[d];
 		if (side->mss > options + MSS_LEAST)
 			side->mss = (uint16_t)(side->mss - options);

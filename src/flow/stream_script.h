@@ -6,7 +6,8 @@
  *
  * Who (c, s), flags (S A F R P U, '.' for none), then in any order: @N the sequence number, counted from the sender's SYN (default: what comes
  * next); aN the acknowledgement, counted from the peer's SYN (default: all the peer sent); wN the window (65535), oN window scale,
- * tN timestamp, mN MSS, uN urgent pointer, f fast open, +N seconds later, 'text' payload, xN payload of N letters.
+ * tN timestamp, mN MSS, uN urgent pointer, f fast open, g merged by the kernel, kN so many more bytes that were not copied, +N seconds later,
+ * 'text' payload, xN payload of N letters.
  */
 #pragma once
 
@@ -166,6 +167,7 @@ static inline const char *script_segment(struct script *s, const char *at)
 	p->tcp.ack = p->tcp.flags & TCP_ACK ? s->next[!d] : 0;
 	static char data[4096];
 	size_t n = 0;
+	uint32_t uncopied = 0;
 	while (*at && *at != ';') {
 		char what = *at++;
 		if (what == '\'') {
@@ -173,7 +175,7 @@ static inline const char *script_segment(struct script *s, const char *at)
 			memcpy(data, at, n);
 			at += n + 1;
 		}
-		if (!strchr("@awotmux+f", what))
+		if (!strchr("@awotmux+fgk", what))
 			continue;
 		char *end;
 		unsigned long v = strtoul(at, &end, 10);
@@ -186,6 +188,8 @@ static inline const char *script_segment(struct script *s, const char *at)
 		case 't': p->tcp.has_timestamp = true; p->tcp.ts_value = (uint32_t)v; break;
 		case 'm': p->tcp.has_mss = true; p->tcp.mss = (uint16_t)v; break;
 		case 'u': p->tcp.urgent = (uint16_t)v; break;
+		case 'g': p->flags |= PACKET_SUPER; break;
+		case 'k': uncopied = (uint32_t)v; break;
 		case 'f': p->tcp.has_fast_open = true; break;
 		case '+': s->now += (usec_t)v * USEC_PER_SEC; p->time = s->now; break;
 		case 'x':
@@ -195,7 +199,10 @@ static inline const char *script_segment(struct script *s, const char *at)
 		}
 	}
 	script_payload(s, p, data, n);
-	uint32_t end = p->tcp.seq + (uint32_t)n + !!(p->tcp.flags & TCP_SYN) + !!(p->tcp.flags & TCP_FIN);
+	if (uncopied)
+		p->flags |= PACKET_TRUNCATED;
+	p->wire_len = (uint32_t)p->frame.len + uncopied;
+	uint32_t end = p->tcp.seq + (uint32_t)n + uncopied + !!(p->tcp.flags & TCP_SYN) + !!(p->tcp.flags & TCP_FIN);
 	if ((int32_t)(end - s->next[d]) > 0)
 		s->next[d] = end;
 	script_send(s, p);

@@ -180,6 +180,8 @@ void segment_take_data(struct segment *g)
 	if (!g->len)
 		return;
 	judge_retransmission(g);
+	if (g->len > side->mss && !(g->p->flags & PACKET_SUPER))
+		side->mss = g->len < UINT16_MAX ? (uint16_t)g->len : UINT16_MAX;
 	uint32_t last = g->seq + g->len;
 	if (seq_gt(last, side->next_seq))
 		side->next_seq = last;

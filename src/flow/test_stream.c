@@ -392,6 +392,36 @@ static void test_partial_consumption(void **state)
 	(void)state;
 }
 
+/* A packet of merged segments counts as they do, each with its 40 bytes of headers; what a queue did not copy of one is a gap. */
+static void test_merged(void **state)
+{
+	struct stream_settings set = settings_for(INLINE);
+	static struct script s;
+	script_begin(&s, &set, &flow_defaults);
+	script_run(&s, "c S m1000; s SA m1400; c A; c A gx2500");
+	assert_int_equal(s.flow->side[0].packets, 2 + 3);
+	assert_int_equal(s.flow->side[0].bytes, 2 * 40 + 3 * 40 + 2500);
+	assert_int_equal(s.packet.flow_packet, 6);
+	script_run(&s, "c A gx1000");
+	assert_int_equal(s.flow->side[0].packets, 6);
+	script_finish(&s);
+	script_begin(&s, &set, &flow_defaults);
+	script_run(&s, OPEN "c PA g'abc'k4; c PA 'hij'; s A");
+	assert_string_equal(s.seen[0], "abc[4]hij");
+	assert_string_equal(s.events, "reassembly_seq_gap");
+	script_finish(&s);
+	/* no SYN was seen: an Ethernet's size less headers */
+	set.midstream = true;
+	script_begin(&s, &set, &flow_defaults);
+	script_run(&s, "c A gx3000; s A; c A gx3000");
+	assert_int_equal(s.flow->side[0].packets, 6);
+	assert_int_equal(stream_piece_size(&s.packet), 1460);
+	script_run(&s, "s A; c A x700; s A; c A gx1500");
+	assert_int_equal(s.flow->side[0].packets, 6 + 1 + 3);
+	script_finish(&s);
+	(void)state;
+}
+
 static void test_size(void **state)
 {
 	/* a promise of the design: a flow with its stream state in less than 600 bytes while nothing is buffered */
@@ -404,7 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conversations), cmocka_unit_test(test_overlap_policies), cmocka_unit_test(test_seen_is_final),
 		cmocka_unit_test(test_inline_rewrites), cmocka_unit_test(test_flood_of_pieces), cmocka_unit_test(test_memcap),
-		cmocka_unit_test(test_raw), cmocka_unit_test(test_partial_consumption), cmocka_unit_test(test_size),
+		cmocka_unit_test(test_raw), cmocka_unit_test(test_partial_consumption), cmocka_unit_test(test_merged), cmocka_unit_test(test_size),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

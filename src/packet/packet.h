@@ -215,6 +215,13 @@ static inline size_t packet_link_len(const struct packet *p)
 	return n <= PACKET_MAX_LINK ? n : 0;
 }
 
+/* Bytes at its end that a queue did not copy. Of a capture file that is cut short nothing is known. */
+static inline uint32_t packet_uncopied(const struct packet *p)
+{
+	bool cut = p->flags & PACKET_TRUNCATED && !p->number && !p->recursion && p->wire_len > p->frame.len;
+	return cut ? p->wire_len - (uint32_t)p->frame.len : 0;
+}
+
 /* 0 towards the server, 1 towards the client. */
 static inline int packet_direction(const struct packet *p)
 {
