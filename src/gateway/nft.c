@@ -37,23 +37,43 @@ void nft_close(struct nft *n)
 	n->socket = NULL;
 }
 
+static int message_code(const struct nlmsghdr *m)
+{
+	/* both kinds begin with the code; the end of a dump may bear one, too */
+	return m->nlmsg_len >= mnl_nlmsg_size(sizeof(int)) ? *(const int *)mnl_nlmsg_get_payload(m) : 0;
+}
+
+/* To the end even when the dump is known to be torn: what is left behind would be taken for the next answer. */
 static int receive_all(struct nft *n, uint32_t seq, mnl_cb_t each, void *context)
 {
 	uint8_t *buffer = xmalloc(RECEIVE_ROOM);
-	int r;
-	do {
+	bool torn = false, done = false;
+	int code = 0;
+	while (!done) {
 		ssize_t len = mnl_socket_recvfrom(n->socket, buffer, RECEIVE_ROOM);
-		r = len < 0 ? -1 : mnl_cb_run(buffer, (size_t)len, seq, mnl_socket_get_portid(n->socket), each, context);
-	} while (r > 0);
-	int code = errno;
+		if (len < 0 && errno == EINTR)
+			continue;
+		if (len < 0) {
+			code = -errno;
+			break;
+		}
+		int left = (int)len;
+		for (const struct nlmsghdr *m = (const void *)buffer; !done && mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+			if (m->nlmsg_seq != seq)
+				continue;
+			torn |= (m->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+			done = m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR;
+			code = done ? message_code(m) : 0;
+			done = done || each(m, context) == MNL_CB_STOP;
+		}
+	}
 	free(buffer);
-	return r < 0 ? -code : 0;
+	return code < 0 ? code : torn ? -EINTR : 0;
 }
 
 int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context)
 {
 	char buffer[256];
-	/* EINTR: the ruleset changed on the way, once more from the start; callers add to sets of their own, so only the last try counts */
 	uint32_t seq = ++n->seq;
 	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, type, NFPROTO_UNSPEC, NLM_F_DUMP, seq);
 	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
@@ -116,6 +136,7 @@ void nft_batch_begin(struct nft_batch *b, struct nft *n, uint32_t genid)
 	b->batch = nftnl_batch_alloc(PAGE, OVERRUN);
 	b->seq = n->seq + 1;
 	b->n = 0;
+	b->failed = NULL;
 	struct nlmsghdr *m = put_batch_edge(b, NFNL_MSG_BATCH_BEGIN);
 	if (genid)
 		mnl_attr_put_u32(m, NFNL_BATCH_GENID, htonl(genid));
@@ -154,13 +175,20 @@ static int first_failure(struct nft_batch *b, struct nft *n, const char **what)
 	uint8_t *buffer = xmalloc(RECEIVE_ROOM);
 	int failure = 0;
 	ssize_t len;
-	while ((len = recv(mnl_socket_get_fd(n->socket), buffer, RECEIVE_ROOM, MSG_DONTWAIT)) > 0) {
-		int left = (int)len;
+	/* ENOBUFS: there were more refusals than fit */
+	while ((len = recv(mnl_socket_get_fd(n->socket), buffer, RECEIVE_ROOM, MSG_DONTWAIT)) > 0 || (len < 0 && errno == ENOBUFS)) {
+		int left = len < 0 ? 0 : (int)len;
+		if (len < 0 && !failure)
+			failure = -ENOBUFS;
 		for (const struct nlmsghdr *m = (const void *)buffer; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-			if (m->nlmsg_type != NLMSG_ERROR || failure)
+			int code = m->nlmsg_type == NLMSG_ERROR ? message_code(m) : 0;
+			uint32_t index = m->nlmsg_seq - b->first;
+			if (code && b->failed)
+				b->failed(b->context, index, code);
+			if (!code || (failure && failure != -ENOBUFS))
 				continue;
-			failure = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(m))->error;
-			*what = m->nlmsg_seq >= b->first && m->nlmsg_seq - b->first < b->n ? b->what[m->nlmsg_seq - b->first] : "the transaction";
+			failure = code;
+			*what = m->nlmsg_seq >= b->first && index < b->n ? b->what[index] : "the transaction";
 		}
 	}
 	free(buffer);

@@ -16,7 +16,7 @@ struct nft {
 
 int nft_open(struct nft *n, struct error *error);
 void nft_close(struct nft *n);
-/* Dumps all objects of a kind (NFT_MSG_GET…, all families). */
+/* Dumps all objects of a kind (NFT_MSG_GET…, all families). -EINTR: all of it came, but the ruleset changed on the way: begin once more. */
 int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context);
 /* Those of one kind in sluice's table; `set`, if not NULL, is for elements. */
 int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, void *context);
@@ -28,6 +28,9 @@ struct nft_batch {
 	uint32_t seq, first;
 	const char *what[256]; /* of each message, for the error */
 	unsigned n;
+	/* NULL, or called for each message that the kernel refused, by its place in the batch */
+	void (*failed)(void *context, uint32_t index, int code);
+	void *context;
 };
 void nft_batch_begin(struct nft_batch *b, struct nft *n, uint32_t genid); /* genid 0: whatever is loaded */
 struct nlmsghdr *nft_batch_put(struct nft_batch *b, uint16_t type, uint16_t flags, const char *what);

@@ -38,3 +38,7 @@ int conntrack_of(const struct conntrack_tuple *packet, struct conntrack_flow *ou
 int conntrack_mark_established(uint32_t mask, uint32_t bits, struct error *error);
 /* The same for one; -ENOENT. */
 int conntrack_mark(const struct conntrack_tuple *packet, uint32_t mask, uint32_t bits, struct error *error);
+
+/* One message of ctnetlink. false: none that says both tuples. Pure. */
+struct nlmsghdr;
+bool conntrack_parse(const struct nlmsghdr *m, struct conntrack_flow *f);

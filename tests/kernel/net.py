@@ -4,10 +4,11 @@
 
 serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 echoes
 get ADDRESS PATH            fetches; prints the body's sha256; exit 1 refused or reset, 2 no answer in time
+late ADDRESS[:PORT] PATH S  the same, but asks only S seconds after it has connected (a port with IPv4 alone)
 udp ADDRESS TEXT [PORT]     sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
 big ADDRESS LENGTH          sends a datagram of that length; prints the echo's
 """
-import hashlib, http.server, random, socket, socketserver, sys, threading
+import hashlib, http.server, random, socket, socketserver, sys, threading, time
 
 LIMIT = 3.0
 
@@ -53,14 +54,24 @@ def serve(path):
     server.serve_forever()
 
 
-def get(address, path):
-    with socket.create_connection((address, 80), LIMIT) as s:
+def get(address, path, wait=0.0):
+    port = 80
+    if address.count(":") == 1:
+        address, port = address.split(":")
+    with socket.create_connection((address, int(port)), LIMIT) as s:
         s.settimeout(LIMIT)
+        if wait:
+            print("connected", flush=True)
+            time.sleep(wait)
         s.sendall(f"GET {path} HTTP/1.1\r\nHost: lab\r\nUser-Agent: kernel-test\r\nConnection: close\r\n\r\n".encode())
         data = b""
         while chunk := s.recv(1 << 16):
             data += chunk
     print(hashlib.sha256(data.split(b"\r\n\r\n", 1)[1]).hexdigest())
+
+
+def late(address, path, wait):
+    get(address, path, float(wait))
 
 
 def exchange(address, data, port=5353):
@@ -82,7 +93,7 @@ def big(address, length):
 
 
 try:
-    {"serve": serve, "get": get, "udp": udp, "big": big}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "get": get, "late": late, "udp": udp, "big": big}[sys.argv[1]](*sys.argv[2:])
 except TimeoutError:
     print("no answer")
     sys.exit(2)
