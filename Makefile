@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The front door. Everything real is in meson.build and scripts/.
-.PHONY: all demo test bench bench-inline fuzz lint install clean
+.PHONY: all demo test test-vm bench bench-inline fuzz lint install clean
 BUILD ?= build/release
 # A compiler newer than ours may know new warnings; they stop `make test` and `make lint`, not a person who builds.
 MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false
@@ -21,6 +21,12 @@ demo:
 test:
 	@scripts/bootstrap test
 	@scripts/test
+
+# Debian's own kernel under qemu: what this machine's kernel may lack (nft's own queue, conntrack marks in verdicts)
+test-vm:
+	@scripts/bootstrap vm
+	@$(MAKE_RELEASE)
+	@tests/vm/run $(BUILD)
 
 bench:
 	@scripts/bootstrap bench
