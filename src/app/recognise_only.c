@@ -178,23 +178,6 @@ static enum app_probe_result krb5_probe(struct bytes data, int direction, const 
 static const struct app_probe krb5_probes[] = {{UDP, "88", 2, 10, 0, krb5_probe}, {TCP, "88", 2, 14, 0, krb5_probe}};
 PROTOCOL(krb5, "krb5", BOTH, .probes = krb5_probes, .n_probes = 2);
 
-/* RFC 4511 4.1.1: a sequence of message id and an operation with an application tag. */
-static enum app_probe_result ldap_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
-{
-	struct reader r = reader_over(data);
-	uint8_t tag;
-	size_t len;
-	if (!ber_header(&r, &tag, &len) || tag != 0x30 || !ber_header(&r, &tag, &len) || tag != 2 || len == 0 || len > 4)
-		return PROBE_NO;
-	reader_skip(&r, len);
-	uint8_t operation = reader_u8(&r);
-	unsigned number = operation & 0x1f;
-	return yes_if(!r.failed && (operation & 0xc0) == 0x40 && number <= 25);
-}
-
-static const struct app_probe ldap_probes[] = {{BOTH, "389, 3268", 2, 7, 0, ldap_probe}};
-PROTOCOL(ldap, "ldap", BOTH, .probes = ldap_probes, .n_probes = 1);
-
 /* RFC 3416: a sequence that begins with version 0, 1 or 3. */
 static enum app_probe_result snmp_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {

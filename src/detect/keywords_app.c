@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Older names of buffers. Sticky: contents follow. Modifier: it changes the content before it. */
 static const struct { const char *name, *buffer; } older[] = {
@@ -110,8 +111,20 @@ SETUP(pkt_data)
 
 struct app_number {
 	struct number_test test;
-	bool all;
+	bool all, at; /* of many numbers: all of them; the one at `index`, from the end if that is negative */
+	int index;
 };
+
+static bool number_at_holds(const struct app_number *want, const struct app_keyword *k, struct app_flow *a, struct app_tx *tx, int direction)
+{
+	uint64_t v;
+	int index = want->index;
+	unsigned n = 0;
+	while (index < 0 && n < 4096 && k->number(a, tx, direction, n, &v))
+		n++;
+	index += (int)n;
+	return index >= 0 && k->number(a, tx, direction, (unsigned)index, &v) && number_test(&want->test, v);
+}
 
 static bool app_number_holds(struct detect_scratch *s, const struct app_test *t, struct app_flow *a, struct app_tx *tx, int direction, bool *pending)
 {
@@ -120,16 +133,18 @@ static bool app_number_holds(struct detect_scratch *s, const struct app_test *t,
 	uint64_t v;
 	if (!k || !k->number || !(k->directions & (1 << direction)))
 		return false;
+	/* as with buffers: that there are no more, or none, is certain when the state has passed */
+	bool open = tx->state[direction] <= k->state[direction] && !app_tx_complete(a, tx, direction);
+	*pending = open;
+	if (want->at)
+		return !(open && want->index < 0) && number_at_holds(want, k, a, tx, direction);
 	for (unsigned i = 0; k->number(a, tx, direction, i, &v); i++) {
 		if (number_test(&want->test, v) != want->all)
 			return !want->all;
 		if (want->all && i >= 4096)
 			break;
 	}
-	bool any = k->number(a, tx, direction, 0, &v);
-	if (!any) /* as with buffers: not there is certain only when the state has passed */
-		*pending = tx->state[direction] <= k->state[direction] && !app_tx_complete(a, tx, direction);
-	return want->all && any;
+	return want->all && !open && k->number(a, tx, direction, 0, &v);
 }
 
 static bool app_flag_holds(struct detect_scratch *s, const struct app_test *t, struct app_flow *a, struct app_tx *tx, int direction, bool *pending)
@@ -149,8 +164,14 @@ static int app_number_setup(struct builder *b, const struct rule_option *o, cons
 	if (!o->value || !*o->value)
 		return error_set(error, EINVAL, "%s needs a value", o->name);
 	unsigned fields = builder_fields(b, o->value, ',', f, 2);
-	if (fields == 2 && strcmp(f[1], "all") != 0 && strcmp(f[1], "any") != 0)
-		return error_set(error, ENOTSUP, "numbers by index are not evaluated");
+	if (fields == 2 && strcmp(f[1], "all") != 0 && strcmp(f[1], "any") != 0) {
+		char *end;
+		long index = strtol(f[1], &end, 10);
+		if (end == f[1] || *end || index < -4096 || index > 4096)
+			return error_set(error, ENOTSUP, "“%s”: of many numbers, any, all or one by its index is looked at", f[1]);
+		n->at = true;
+		n->index = (int)index;
+	}
 	n->all = fields == 2 && strcmp(f[1], "all") == 0;
 	int rc = number_parse(f[0], row->bits ? row->bits : 64, row->names, &n->test, error);
 	if (rc)
