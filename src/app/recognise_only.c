@@ -254,25 +254,6 @@ static enum app_probe_result ike_probe(struct bytes data, int direction, const s
 static const struct app_probe ike_probes[] = {{UDP, "500, 4500", 2, 28, 0, ike_probe}};
 PROTOCOL(ike, "ike", UDP, .probes = ike_probes, .n_probes = 1);
 
-/*
- * RFC 9000 17.2, 17.3: what comes to these ports and can be read as a header. Old versions and short headers have no mark to know
- * them by, so a long header whose connection ids do not fit is all that is refused.
- */
-static enum app_probe_result quic_probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
-{
-	struct reader r = reader_over(data);
-	if (!(reader_u8(&r) & 0x80))
-		return PROBE_YES;
-	reader_skip(&r, 4);
-	uint8_t destination = reader_u8(&r);
-	reader_skip(&r, destination);
-	uint8_t source = reader_u8(&r);
-	return yes_if(!r.failed && destination <= 20 && source <= 20);
-}
-
-static const struct app_probe quic_probes[] = {{UDP, "443, 80", TO_SERVER, 7, 0, quic_probe}};
-PROTOCOL(quic, "quic", UDP, .probes = quic_probes, .n_probes = 1);
-
 #define DHT(text, n) AT_START(UDP, TO_SERVER, text, n), AT_START(UDP, TO_CLIENT, text, n)
 static const struct app_pattern dht_patterns[] = {
 	DHT("d1:ad2:id20:", 12), DHT("d1:rd2:id20:", 12), DHT("d2:ip", 5), DHT("d1:el", 5),
