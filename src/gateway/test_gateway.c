@@ -47,6 +47,68 @@ static void priority_is_nobody_elses(void **state)
 	assert_int_equal(choose(input, 1), 10);
 }
 
+static void marks_are_saved_behind_the_queue(void **state)
+{
+	(void)state;
+	struct gateway_chain none[] = {FILTER(0)};
+	assert_int_equal(gateway_choose_marks_priority(none, 1, HOOK_FORWARD, 10), 11);
+	struct gateway_chain near[] = {FILTER(11), OTHER(12)};
+	assert_int_equal(gateway_choose_marks_priority(near, 2, HOOK_FORWARD, 10), 13);
+	assert_int_equal(gateway_choose_marks_priority(near, 2, HOOK_INPUT, 10), 11);
+}
+
+static void mark_values_stay_in_the_mask(void **state)
+{
+	(void)state;
+	assert_int_equal(mark_bits(0x0000ff00, MARK_RELEASED), 0x00000100);
+	assert_int_equal(mark_bits(0x0000ff00, 0xff), 0x0000ff00);
+	assert_int_equal(mark_bits(0x0000ff00, 0x100), 0);
+	assert_int_equal(mark_bits(0xf0000000, 3), 0x30000000);
+	assert_int_equal(mark_bits(0xf0000000, 0x10), 0);
+	assert_int_equal(mark_bits(0x00000101, 1), 1);
+	assert_int_equal(mark_bits(0x00000101, 2), 0); /* a hole */
+	assert_int_equal(mark_bits(0, 1), 0);
+}
+
+static int settings_of(const char *yaml, struct gateway_settings *s, struct conf **conf)
+{
+	struct error error;
+	*conf = conf_new();
+	assert_int_equal(conf_load_text(*conf, bytes_of_string(yaml), "t.yaml", &error), 0);
+	return gateway_settings_read(s, *conf, &error);
+}
+
+static void settings_are_read(void **state)
+{
+	(void)state;
+	struct gateway_settings s;
+	struct conf *conf;
+	assert_int_equal(settings_of("gateway:\n  queues: auto\n", &s, &conf), 0);
+	assert_true(s.own_table && s.bypass && s.owner_flag && s.priority_auto && !s.release_existing);
+	assert_int_equal(s.mark_mask, 0xff00);
+	assert_int_equal(s.n_slow, 0);
+	conf_free(conf);
+	assert_int_equal(settings_of("gateway:\n  existing: release\n  owner-flag: no\n  when-down: drop\n  mark-mask: 0xf\n"
+				     "respond:\n  slow:\n    bulk: { rate: 2mbit }\n    video: { rate: 1mbit }\n", &s, &conf), 0);
+	assert_true(s.release_existing && !s.owner_flag && !s.bypass);
+	assert_int_equal(s.n_slow, 2);
+	assert_string_equal(s.slow[1], "video");
+	conf_free(conf);
+	/* of two bits 0 is nothing, 1 released, 3 our own packets, so 2 is one class; one bit is too few for anything; holes are no room */
+	assert_int_equal(settings_of("gateway: { mark-mask: 0x3 }\nrespond: { slow: { a: {}, b: {} } }\n", &s, &conf), -EINVAL);
+	conf_free(conf);
+	assert_int_equal(settings_of("gateway: { mark-mask: 0x3 }\nrespond: { slow: { a: {} } }\n", &s, &conf), 0);
+	conf_free(conf);
+	assert_int_equal(settings_of("gateway: { mark-mask: 0x7 }\nrespond: { slow: { a: {}, b: {} } }\n", &s, &conf), 0);
+	conf_free(conf);
+	static const char *const wrong[] = {"gateway: { mark-mask: 0x10 }\n", "gateway: { mark-mask: 0x101 }\nrespond: { slow: { a: {} } }\n",
+					    "gateway: { existing: kill }\n", "gateway: { owner-flag: maybe }\n"};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(settings_of(wrong[i], &s, &conf), -EINVAL);
+		conf_free(conf);
+	}
+}
+
 static void hooks_and_queues_are_read(void **state)
 {
 	(void)state;
@@ -79,8 +141,15 @@ static void owner_names_one_process(void **state)
 	read = owner_parse(text);
 	assert_true(read.known);
 	assert_true(owner_lives(&read));
+	assert_true(owner_is_self(&read));
+	assert_int_equal(read.since, self.since / USEC_PER_SEC * USEC_PER_SEC);
 	read.started++; /* the number was given to another process since */
 	assert_false(owner_lives(&read));
+	assert_false(owner_is_self(&read));
+	read = owner_parse("sluice: process 12, started 345, since 1970-01-02T00:00:05Z");
+	assert_int_equal(read.pid, 12);
+	assert_int_equal(read.since, 86405 * USEC_PER_SEC);
+	assert_int_equal(owner_parse("sluice: process 12, started 345").since, 0);
 	assert_false(owner_parse("made by hand").known);
 	assert_false(owner_parse("").known);
 	assert_false(owner_parse("sluice: process -1, started 4").known);
@@ -108,6 +177,15 @@ static void table_says_what_was_asked(void **state)
 	assert_non_null(strstr(text, "meta l4proto tcp counter queue flags bypass to 4\n"));
 	assert_non_null(strstr(text, "counter queue flags bypass to 5\n"));
 	assert_null(strstr(text, "symhash"));
+	assert_null(strstr(text, "flags owner"));
+	/* what is blocked goes before conntrack; what is released goes before the queue; nothing but a verdict releases */
+	assert_non_null(strstr(text, "type filter hook prerouting priority -310; policy accept;\n\t\tip saddr @blocked4 counter drop\n"));
+	assert_int_equal(count(text, "ip6 daddr @blocked6 counter drop\n"), 2);
+	const char *clean = strstr(text, "meta mark & 0x0000ff00 != 0x00000000 jump clean\n"), *goes = strstr(text, "goto worker0\n");
+	const char *released = strstr(text, "ct mark & 0x0000ff00 == 0x00000100 counter accept comment \"released\"\n");
+	assert_true(clean && released && goes && clean < released && released < goes);
+	assert_non_null(strstr(text, "meta mark & 0x0000ff00 == 0x00000100 ct mark set ct mark & 0xffff00ff | 0x00000100 comment \"released\"\n"));
+	assert_non_null(strstr(text, "\t\tmeta mark set meta mark & 0xffff00ff\n"));
 	buffer_free(&p.text);
 
 	p.settings.bypass = false;
@@ -125,6 +203,22 @@ static void table_says_what_was_asked(void **state)
 	assert_int_equal(count(text, "vmap { 0 : goto worker0, 1 : goto worker1, 2 : goto worker2 }"), 3);
 	assert_non_null(strstr(text, "queue to 9\n"));
 	buffer_free(&p.text);
+
+	p.settings.slow[0] = "bulk";
+	p.settings.n_slow = 1;
+	p.table_flags = 2;
+	p.marks_priority[HOOK_INPUT] = 12;
+	p.n_workers = 0;
+	p.guard = true;
+	assert_int_equal(gateway_load(&p, GATEWAY_TEXT, NULL), 0);
+	text = buffer_string(&p.text);
+	assert_non_null(strstr(text, "\tflags owner\n"));
+	assert_non_null(strstr(text, "type filter hook input priority 12; policy accept;\n\t\tmeta mark & 0x0000ff00 != 0x00000000 goto marks\n"));
+	assert_non_null(strstr(text, "ct mark set ct mark & 0xffff00ff | 0x00000200 comment \"slow bulk\"\n"));
+	assert_int_equal(count(text, "iifname \"wan0\" goto guard"), 2);
+	assert_non_null(strstr(text, "chain guard {\n\t\tcounter drop "));
+	assert_null(strstr(text, "queue"));
+	buffer_free(&p.text);
 }
 
 int main(void)
@@ -132,6 +226,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(priority_is_after_every_filter),
 		cmocka_unit_test(priority_is_nobody_elses),
+		cmocka_unit_test(marks_are_saved_behind_the_queue),
+		cmocka_unit_test(mark_values_stay_in_the_mask),
+		cmocka_unit_test(settings_are_read),
 		cmocka_unit_test(hooks_and_queues_are_read),
 		cmocka_unit_test(owner_names_one_process),
 		cmocka_unit_test(table_says_what_was_asked),
