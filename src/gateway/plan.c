@@ -88,6 +88,8 @@ static bool overlaps(const struct gateway_plan *p, unsigned first, unsigned n)
 struct rule_place {
 	struct gateway_plan *plan;
 	char chain[160];
+	bool known;     /* which bits of what is written to a mark may be set */
+	uint32_t bits;
 };
 
 static void read_queue_target(struct rule_place *at, unsigned first, unsigned n)
@@ -96,6 +98,45 @@ static void read_queue_target(struct rule_place *at, unsigned first, unsigned n)
 		note(at->plan, "conflict: a rule in %s also queues to %u: packets would come to sluice from there, too", at->chain, first);
 	else
 		note(at->plan, "a rule in %s queues to %u, for another program", at->chain, first);
+}
+
+static uint32_t value_of(struct nftnl_expr *e, uint16_t attr)
+{
+	uint32_t len = 0, value = 0;
+	const void *data = nftnl_expr_is_set(e, attr) ? nftnl_expr_get(e, attr, &len) : NULL;
+	memcpy(&value, data ? data : &value, len < sizeof value ? len : sizeof value);
+	return value;
+}
+
+/* `mark set 0x1`, `mark set mark & 0xff | 0x1`: a number, or what is there changed by a mask. Anything else may be any bit. */
+static void follow_value(struct rule_place *at, struct nftnl_expr *e, const char *name)
+{
+	if (strcmp(name, "immediate") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_IMM_DATA)) {
+		at->known = true;
+		at->bits = value_of(e, NFTNL_EXPR_IMM_DATA);
+	} else if (strcmp(name, "bitwise") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_BITWISE_XOR)) {
+		at->known = true;
+		at->bits = value_of(e, NFTNL_EXPR_BITWISE_XOR);
+	} else if (strcmp(name, "cmp") != 0 && strcmp(name, "counter") != 0) {
+		at->known = false;
+	}
+}
+
+static bool writes_mark(struct nftnl_expr *e, const char *name)
+{
+	if (strcmp(name, "meta") == 0)
+		return nftnl_expr_is_set(e, NFTNL_EXPR_META_SREG) && nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_MARK;
+	return strcmp(name, "ct") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_CT_SREG) && nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY) == NFT_CT_MARK;
+}
+
+static void read_mark(struct rule_place *at)
+{
+	uint32_t mask = at->plan->settings.mark_mask;
+	if (at->known && at->bits & mask)
+		note(at->plan, "conflict: %s sets the bits 0x%08x of marks, which are sluice's: choose another gateway.mark-mask than 0x%08x", at->chain,
+		     at->bits & mask, mask);
+	else if (!at->known)
+		note(at->plan, "%s sets marks: sluice's own are within 0x%08x (gateway.mark-mask)", at->chain, mask);
 }
 
 static int read_expression(struct nftnl_expr *e, void *context)
@@ -119,12 +160,10 @@ static int read_expression(struct nftnl_expr *e, void *context)
 		note(at->plan, "%s offloads flows to a flowtable: their later packets pass by sluice", at->chain);
 	} else if (strcmp(name, "notrack") == 0) {
 		note(at->plan, "%s takes packets out of connection tracking: fragments reach sluice one by one", at->chain);
-	} else if ((strcmp(name, "meta") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_META_SREG) &&
-		    nftnl_expr_get_u32(e, NFTNL_EXPR_META_KEY) == NFT_META_MARK) ||
-		   (strcmp(name, "ct") == 0 && nftnl_expr_is_set(e, NFTNL_EXPR_CT_SREG) &&
-		    nftnl_expr_get_u32(e, NFTNL_EXPR_CT_KEY) == NFT_CT_MARK)) {
-		note(at->plan, "%s sets marks: sluice's own are within 0x%08x (gateway.mark-mask)", at->chain, at->plan->settings.mark_mask);
+	} else if (writes_mark(e, name)) {
+		read_mark(at);
 	}
+	follow_value(at, e, name);
 	return 0;
 }
 

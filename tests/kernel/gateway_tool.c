@@ -297,6 +297,8 @@ int main(int argc, char **argv)
 	}
 	if (tool.capture)
 		pthread_create(&thread, NULL, listen_to_queue, NULL);
+	for (unsigned i = 0; i < tool.plan.n_notes; i++)
+		printf("# %s\n", tool.plan.note[i]);
 	puts("READY");
 	fflush(stdout);
 	while (fgets(line, sizeof line, stdin)) {

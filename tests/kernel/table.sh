@@ -41,6 +41,7 @@ done
 # The connection mark is set in prerouting for each packet here, so only what the verdict adds is looked at; 0x12 and 0x34 are somebody else's bits.
 firewall 0x00120034 0x00560078 0x00120034 0x00560178
 begin --mark 1 || exit
+check "marks of others outside the mask are no conflict" fails grep -q '^#' "$tmp/run.txt"
 check "marks of others: the page arrives" same $V4
 check "the packet's mark is as before behind sluice" test "$(fw '"packet mark"')" -gt 10
 check "on every packet" test "$(fw '"packet mark differs"')" = 0
@@ -49,6 +50,7 @@ finished
 
 firewall 0x00000100 0 0 0
 begin || exit
+check "it is a conflict, and named" grep -q 'conflict: inet fw pre sets the bits 0x00000100' "$tmp/run.txt"
 check "a mark within the mask that is not the verdict's: the page arrives" same $V4
 check "it releases nothing" test "$(count released)" = 0
 check "the packets are queued" test "$(count queued)" -gt 10
