@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Captures from files, by libpcap: pcap and pcapng, or standard input. */
+/* Captures from files: pcap of the common form is read here (records.h), the rest, pcapng and standard input by libpcap. */
 #include "base/memory.h"
 #include "capture/capture.h"
+#include "capture/records.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { BATCH = 64, BUFFER = 1 << 20, PCAP_FILE_HEADER = 24, PCAP_RECORD_HEADER = 16 };
+enum { BATCH = 64, BUFFER = 256 << 10, PCAP_FILE_HEADER = 24, PCAP_RECORD_HEADER = 16 };
 
 struct capture_file {
 	struct capture base;
@@ -17,6 +18,7 @@ struct capture_file {
 	FILE *stream;
 	char *buffer;
 	pcap_t *pcap;
+	struct records records;
 	uint64_t n_frames, record_bytes, size;
 	bool is_pcapng;
 	bool filtered; /* then the bytes of frames are not all counted */
@@ -52,12 +54,31 @@ static void give(struct capture_file *f, const struct pcap_pkthdr *h, const uint
 	on_frame(context, &frame);
 }
 
+/* The next record; false: it is no ordinary one, and libpcap shall say what it is. */
+static bool give_record(struct capture_file *f, struct capture_verdict (*on_frame)(void *, const struct frame *), void *context)
+{
+	struct records *r = &f->records;
+	struct frame frame;
+	size_t len = records_next(r, &frame);
+	if (!len) {
+		fseeko(f->stream, (off_t)records_offset(r), SEEK_SET);
+		records_close(r);
+		return false;
+	}
+	f->record_bytes += len;
+	frame.number = ++f->n_frames;
+	on_frame(context, &frame);
+	return true;
+}
+
 static int file_read_frames(struct capture *c, int timeout_ms, struct capture_verdict (*on_frame)(void *, const struct frame *), void *context,
 			    struct error *error)
 {
 	struct capture_file *f = (struct capture_file *)c;
 	int n = 0;
-	for (; n < BATCH && !f->ended && !f->broken; n++) {
+	for (; n < BATCH && f->records.data && give_record(f, on_frame, context); n++)
+		;
+	for (; n < BATCH && !f->records.data && !f->ended && !f->broken; n++) {
 		struct pcap_pkthdr *h;
 		const uint8_t *data;
 		int rc = pcap_next_ex(f->pcap, &h, &data);
@@ -92,6 +113,7 @@ static void file_close(struct capture *c)
 		pcap_close(f->pcap); /* closes the stream too, unless it is stdin */
 	else if (f->stream && f->stream != stdin)
 		fclose(f->stream);
+	records_close(&f->records);
 	if (f->stream != stdin)
 		free(f->buffer); /* stdin keeps its buffer until exit */
 	free(f->path);
@@ -136,8 +158,11 @@ static int open_pcap(struct capture_file *f, const char *bpf, int *code, struct 
 	f->pcap = pcap_fopen_offline_with_tstamp_precision(f->stream, PCAP_TSTAMP_PRECISION_MICRO, words);
 	if (!f->pcap)
 		return fail(f, EINVAL, code, error, words);
-	if (!bpf || !*bpf)
+	if (!bpf || !*bpf) {
+		if (f->size)
+			records_open(&f->records, fileno(f->stream), pcap_datalink(f->pcap), pcap_snapshot(f->pcap));
 		return 0;
+	}
 	struct bpf_program program;
 	if (pcap_compile(f->pcap, &program, bpf, 1, PCAP_NETMASK_UNKNOWN))
 		return fail(f, EINVAL, code, error, pcap_geterr(f->pcap));
@@ -163,7 +188,7 @@ struct capture *capture_file_open(const char *path, const char *bpf, int *code, 
 void capture_file_position(struct capture *c, uint64_t *at, uint64_t *size)
 {
 	struct capture_file *f = (struct capture_file *)c;
-	off_t offset = ftello(f->stream);
+	off_t offset = f->records.data ? (off_t)records_offset(&f->records) : ftello(f->stream);
 	*at = offset > 0 ? (uint64_t)offset : f->record_bytes;
 	*size = f->size;
 }

@@ -141,6 +141,33 @@ static void test_many(void **state)
 	assert_int_equal(s.n, 99);
 }
 
+/* Larger than what is read at once: records lie across the pieces. */
+static void test_long(void **state)
+{
+	enum { N = 60, LEN = 30011 };
+	struct seen s;
+	struct error error = {0};
+	static uint8_t file[24 + N * (16 + LEN)];
+	memcpy(file, "\xd4\xc3\xb2\xa1" LE_HEADER, 24);
+	for (size_t i = 0; i < N; i++) {
+		uint8_t *at = file + 24 + i * (16 + LEN);
+		memcpy(at, "\x10\0\0\0\0\0\0\0\x3b\x75\0\0\x3b\x75\0\0", 16); /* 30,011 bytes */
+		at[4] = (uint8_t)i;
+		memset(at + 16, (int)i, LEN);
+	}
+	put_file(file, sizeof file);
+	assert_int_equal(read_all(NULL, &s, &error), -ENODATA);
+	assert_int_equal(s.n, N);
+	assert_int_equal(s.first, N - 1);
+	for (unsigned i = 0; i < N; i++) {
+		assert_int_equal(s.time[i], 16000000 + i);
+		assert_int_equal(s.len[i], LEN);
+	}
+	put_file(file, sizeof file - LEN - 1); /* within the last record's header */
+	assert_int_equal(read_all(NULL, &s, &error), -EBADMSG);
+	assert_int_equal(s.n, N - 1);
+}
+
 static void test_no_capture(void **state)
 {
 	struct seen s;
@@ -176,7 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_micro), cmocka_unit_test(test_nano_big_endian), cmocka_unit_test(test_pcapng), cmocka_unit_test(test_cut),
-		cmocka_unit_test(test_many), cmocka_unit_test(test_no_capture), cmocka_unit_test(test_filter),
+		cmocka_unit_test(test_many), cmocka_unit_test(test_long), cmocka_unit_test(test_no_capture), cmocka_unit_test(test_filter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
