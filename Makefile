@@ -3,7 +3,7 @@
 .PHONY: all demo test test-vm bench bench-inline fuzz lint install clean
 BUILD ?= build/release
 # A compiler newer than ours may know new warnings; they stop `make test` and `make lint`, not a person who builds.
-MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false
+MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false -Dwhole=true
 
 all: bootstrap
 	@$(MAKE_RELEASE)
