@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Private to the engine (engine.c, place.c, order.c, classify.c, group.c, prefilter.c, scan.c, scratch.c, inspect*.c): how
+ * Private to the engine (engine.c, place.c, order.c, classify.c, group.c, prefilter.c, anchors.c, scan.c, scratch.c, inspect*.c): how
  * signatures are held and found.
  *
  * A signature with a fast pattern becomes a candidate when its pattern is seen in its buffer; the others stand in short
@@ -107,6 +107,7 @@ struct prefilter {
 	struct prefilter_part *part;
 	unsigned n_parts;
 	uint32_t n_patterns, longest;
+	struct anchors *anchors; /* those with one place; the rest is about the others */
 	uint32_t limit;        /* no pattern can matter behind this many bytes from the start; 0: none */
 	unsigned pool;         /* prefilters of one number are asked about the same bytes, so they share a database; 0: alone */
 	struct pattern_list *building;
@@ -198,11 +199,28 @@ struct pattern_choice { /* of a signature */
 	struct bytes content;
 	bool nocase;
 	uint32_t latest; /* see prefilter_entry */
+	uint32_t earliest; /* it does not begin before */
 };
+/* It can only lie at one place. */
+static inline bool pattern_is_fixed(const struct pattern_choice *c)
+{
+	return c->latest && c->earliest + c->content.len == c->latest;
+}
 void prefilter_add(struct prefilter *p, uint32_t number, const struct pattern_choice *c);
+/* Moves patterns to another prefilter that looks at the same bytes, but for those shorter than `least`; if they are few together. */
+void prefilter_join(struct prefilter *into, struct prefilter *from, size_t least);
 bool prefilter_possible(const struct signature *s);
 int prefilters_compile(struct engine *e, struct error *error);
 void prefilters_free(struct engine *e);
+
+/* anchors.c: patterns with one place. A prefilter's, NULL: none. */
+struct anchors;
+struct inspect;
+bool anchors_add(struct anchors **made, struct bytes content, bool nocase, uint32_t at, uint32_t number); /* false: it is full */
+void anchors_finish(struct anchors *a);
+void anchors_free(struct anchors *a);
+/* As prefilter_scan does for the others. */
+void anchors_scan(const struct anchors *a, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 
 /* group.c: what of an engine concerns a packet, by its header */
 struct group_rules { /* interned: equal sets are one */

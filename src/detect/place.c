@@ -155,7 +155,8 @@ static void place_tx(struct engine *e, const struct signature *s, uint32_t numbe
 				continue;
 			}
 			if (!known[d])
-				prefilter_add(p, number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth});
+				prefilter_add(p, number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth,
+										  s->fast.offset});
 			known[d] = true;
 		}
 	}
@@ -203,7 +204,7 @@ static uint32_t anchored_end(const struct program_step *st)
  */
 static struct pattern_choice choose(const struct signature *s, enum payload_kind kind)
 {
-	struct pattern_choice c = {s->fast.content, s->fast.nocase, s->fast.depth};
+	struct pattern_choice c = {s->fast.content, s->fast.nocase, s->fast.depth, s->fast.offset};
 	uint32_t most = kind == PAYLOAD_STREAM ? 0 : longest_payload(s);
 	if (most && (!c.latest || most < c.latest))
 		c.latest = most;
@@ -216,7 +217,9 @@ static struct pattern_choice choose(const struct signature *s, enum payload_kind
 			if (anchored_end(st) && (len >= ENOUGH || len >= c.content.len) && (!best || len > best->content.pattern.len))
 				best = st;
 		}
-	return best ? (struct pattern_choice){best->content.pattern, best->flags & STEP_NOCASE, anchored_end(best)} : c;
+	if (!best)
+		return c;
+	return (struct pattern_choice){best->content.pattern, best->flags & STEP_NOCASE, anchored_end(best), (uint32_t)best->content.offset.value};
 }
 
 /* Patterns that may lie anywhere in the payload of one point are searched together, whichever ports and protocols they are for, the short ones apart. */
@@ -303,6 +306,23 @@ static void scan_add_app(struct engine *e, struct payload_point *point, uint32_t
 		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], number, kind, direction);
 }
 
+static void join_scan(struct payload_scan *scan)
+{
+	if (scan->any && scan->head)
+		prefilter_join(scan->any, scan->head, BRIEF);
+}
+
+/* Where both are few, what lies near the start is looked for together with what may lie anywhere. */
+static void join_scans(struct engine *e, struct payload_point *point)
+{
+	join_scan(&point->all);
+	for (int side = 0; side < 2; side++)
+		for (uint32_t c = 0; c < port_classes(e); c++)
+			join_scan(&point->by_port[side][c]);
+	for (size_t i = 0; point->by_app && i < e->n_app; i++)
+		join_scan(&point->by_app[i]);
+}
+
 static void place_payload(struct engine *e, const uint64_t *fast, enum payload_kind kind, int direction, int established)
 {
 	struct payload_point *point = &e->payload[kind][direction][established];
@@ -326,6 +346,7 @@ static void place_payload(struct engine *e, const uint64_t *fast, enum payload_k
 		make_by_port(e, point, side, kind, direction, &narrow[side]);
 		free(narrow[side].list);
 	}
+	join_scans(e, point);
 }
 
 static bool is_payload_fast(const struct signature *s)

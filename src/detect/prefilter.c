@@ -13,7 +13,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { POOL_LEAST = 40, FEW_PATTERNS = 300, MANY_PATTERNS = 1500, CACHE_LEAST = 8 /* fewer are compiled as fast as they are read */ };
+enum {
+	FEW_SEARCHED = 48, /* are found by the library's fastest way */
+	POOL_LEAST = 40, FEW_PATTERNS = 300, MANY_PATTERNS = 1500,
+	CACHE_LEAST = 8, /* fewer are compiled as fast as they are read */
+};
 
 struct pattern {
 	struct bytes bytes;
@@ -54,18 +58,40 @@ bool prefilter_possible(const struct signature *s)
 	return s->fast.content.len >= least && !s->fast.negated;
 }
 
-void prefilter_add(struct prefilter *p, uint32_t number, const struct pattern_choice *c)
+static void pattern_list_add(struct pattern_list *l, struct pattern p)
 {
-	struct pattern_list *l = p->building;
 	if (l->n == l->room) {
 		l->room = l->room ? l->room * 2 : 16;
 		l->item = xrealloc(l->item, l->room * sizeof *l->item);
 	}
+	l->item[l->n++] = p;
+}
+
+void prefilter_add(struct prefilter *p, uint32_t number, const struct pattern_choice *c)
+{
 	struct bytes b = bytes_slice(c->content, 0, PATTERN_MAX);
 	size_t cut = c->content.len - b.len;
-	l->item[l->n++] = (struct pattern){b, c->nocase, {number, c->latest > cut ? (uint32_t)(c->latest - cut) : 0}};
 	if (b.len > p->longest)
 		p->longest = (uint32_t)b.len;
+	if (pattern_is_fixed(c) && anchors_add(&p->anchors, b, c->nocase, c->earliest, number))
+		return;
+	pattern_list_add(p->building, (struct pattern){b, c->nocase, {number, c->latest > cut ? (uint32_t)(c->latest - cut) : 0}});
+}
+
+void prefilter_join(struct prefilter *into, struct prefilter *from, size_t least)
+{
+	struct pattern_list *l = from->building;
+	size_t left = 0;
+	if (into->building->n + l->n > FEW_SEARCHED)
+		return;
+	for (size_t i = 0; i < l->n; i++)
+		if (l->item[i].bytes.len >= least)
+			pattern_list_add(into->building, l->item[i]);
+		else
+			l->item[left++] = l->item[i];
+	l->n = left;
+	if (into->longest < from->longest)
+		into->longest = from->longest;
 }
 
 static int by_pattern(const void *a, const void *b)
@@ -231,6 +257,7 @@ static void plan(struct engine *e)
 	size_t n = 0, pooled = 0;
 	for (struct prefilter *p = e->prefilters; p; p = p->next, n++) {
 		sort_patterns(p);
+		anchors_finish(p->anchors);
 		if (p->limit || p->n_patterns < POOL_LEAST)
 			p->pool = 0; /* only the start of the bytes is searched for these; or they would only slow the others down */
 		e->n_pools = p->pool > e->n_pools ? p->pool : e->n_pools;
@@ -336,6 +363,7 @@ void prefilters_free(struct engine *e)
 			free(p->building->item);
 		free(p->building);
 		free(p->part);
+		anchors_free(p->anchors);
 		free(p);
 	}
 	for (struct database *d = e->databases, *next; d; d = next) {

@@ -35,12 +35,13 @@ static void scan_part(struct scan *c, struct bytes data)
 
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
 {
+	anchors_scan(p->anchors, in, data, offset, fresh);
 	if (p->limit) {
 		if (offset >= p->limit || fresh >= p->limit)
 			return;
 		data = bytes_slice(data, 0, (size_t)(p->limit - offset));
 	}
-	if (!data.len)
+	if (!data.len || !p->n_parts)
 		return;
 	struct scan c = {.n_parts = 1, .in = in, .member = in->group->rules->member, .offset = offset, .fresh = fresh};
 	for (unsigned i = 0; i < p->n_parts; i++) {
@@ -63,6 +64,7 @@ static void scan_pool(const struct prefilter *const *list, unsigned n, struct in
 	uint32_t longest = 0;
 	for (unsigned i = 0; i < n; i++)
 		if (list[i]->pool == list[0]->pool) {
+			anchors_scan(list[i]->anchors, in, data, offset, fresh);
 			c.part[c.n_parts++] = list[i]->part;
 			longest = list[i]->longest > longest ? list[i]->longest : longest;
 		}

@@ -285,6 +285,47 @@ static void searching(void **state)
 	prefilters_free(&e);
 }
 
+/* Patterns with one place, many at each, against a comparison of the bytes there; the data begin anywhere before or behind it. */
+static void anchored(void **state)
+{
+	(void)state;
+	static uint8_t bytes[N_PATTERNS][40], data[80];
+	struct engine e = {0};
+	struct error error = {0};
+	struct prefilter *p = prefilter_new(&e, BUFFER_PAYLOAD, NULL, 0);
+	struct pattern_choice choice[N_PATTERNS];
+	for (uint32_t i = 0; i < N_PATTERNS; i++) {
+		uint32_t n = 1 + chance(i % 9 ? 4 : 40), at = chance(6) * chance(6);
+		random_bytes(bytes[i], n, 6);
+		choice[i] = (struct pattern_choice){bytes_of(bytes[i], n), chance(2), at + n, at};
+		prefilter_add(p, i, &choice[i]);
+	}
+	assert_int_equal(prefilters_compile(&e, &error), 0);
+	assert_int_equal(p->n_parts, 0);
+	uint64_t all[(N_PATTERNS + 63) / 64];
+	memset(all, 0xff, sizeof all);
+	all[0] = 0; /* the first 64 are not of the group */
+	struct group_rules rules = {.member = all};
+	struct group group = {.rules = &rules};
+	uint32_t seen[N_PATTERNS] = {0}, candidate[N_PATTERNS];
+	struct inspect in = {.group = &group, .seen = seen, .candidate = candidate, .room = N_PATTERNS};
+	for (unsigned round = 0; round < 400; round++) {
+		uint64_t offset = round % 3 ? 0 : chance(30), fresh = round % 4 ? 0 : chance(40);
+		struct bytes hay = bytes_of(data, chance(sizeof data));
+		random_bytes(data, hay.len, round % 2 ? 6 : 3);
+		inspect_begin(&in);
+		prefilter_scan(p, &in, hay, offset, fresh);
+		for (uint32_t i = 0; i < N_PATTERNS; i++) {
+			struct bytes head = bytes_slice(choice[i].content, 0, PATTERN_MAX);
+			uint64_t at = choice[i].earliest, end = at + head.len;
+			struct bytes there = at < offset ? (struct bytes){0} : bytes_slice(hay, (size_t)(at - offset), head.len);
+			bool found = i >= 64 && end > fresh && (choice[i].nocase ? bytes_equal_nocase(there, head) : bytes_equal(there, head));
+			assert_int_equal(seen[i] == in.round, found);
+		}
+	}
+	prefilters_free(&e);
+}
+
 /* Only what ends behind the fresh edge counts, and only signatures of the group. */
 static void searching_what_is_new(void **state)
 {
@@ -419,7 +460,7 @@ static void cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(types), cmocka_unit_test(order), cmocka_unit_test(groups), cmocka_unit_test(group_in_flow), cmocka_unit_test(searching),
+		cmocka_unit_test(types), cmocka_unit_test(order), cmocka_unit_test(groups), cmocka_unit_test(group_in_flow), cmocka_unit_test(searching), cmocka_unit_test(anchored),
 		cmocka_unit_test(searching_what_is_new), cmocka_unit_test(shared_databases), cmocka_unit_test(cache),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
