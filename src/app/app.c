@@ -105,10 +105,7 @@ static void free_state(struct app_worker *w, struct app_flow *a)
 {
 	while (a->first)
 		app_tx_free(w, a, a->first);
-	if (a->opened && a->proto->close)
-		a->proto->close(a);
-	a->opened = false;
-	a->state = NULL;
+	app_parser_close(a);
 }
 
 /* The worker has flushed what the old protocol had to show. */
@@ -206,7 +203,9 @@ static void close_direction(struct app_flow *a, int direction)
 static void fail(struct app_flow *a, bool gap)
 {
 	size_t row = app_protocol_index(a->proto);
-	if (gap)
+	if (a->memcap)
+		a->worker->alloc_errors[row][is_udp(a)]++;
+	else if (gap)
 		a->worker->gap_errors[row][is_udp(a)]++;
 	else
 		a->worker->errors[row][is_udp(a)]++;
@@ -225,6 +224,7 @@ static bool parse(struct app_worker *w, struct app_flow *a, int direction, struc
 	if (!parser || a->error[direction] || a->eof[direction])
 		return true;
 	if (!a->opened) {
+		a->memory = &w->memory[app_protocol_index(a->proto)];
 		if (a->proto->open && a->proto->open(a) < 0) {
 			w->alloc_errors[app_protocol_index(a->proto)][is_udp(a)]++;
 			a->error[0] = a->error[1] = true;
@@ -234,7 +234,11 @@ static bool parse(struct app_worker *w, struct app_flow *a, int direction, struc
 	}
 	enum app_result r = a->proto->parse(a, direction, in);
 	a->done_bytes[direction] += in->used;
-	if (r == APP_ERROR) {
+	if (a->last)
+		app_tx_charge(a, a->last);
+	if (a->first)
+		app_tx_charge(a, a->first);
+	if (r == APP_ERROR || a->memcap) {
 		fail(a, in->gap_len > 0);
 		return true;
 	}

@@ -43,6 +43,7 @@ struct app_tx { /* each protocol embeds this first */
 	uint32_t alerts;
 	bool passed, dropped;      /* a pass or drop rule took the transaction */
 	struct arena arena;        /* what the transaction itself keeps */
+	size_t charged;            /* private: of it, charged so far */
 	usec_t created;
 };
 
@@ -78,6 +79,8 @@ struct app_flow {
 	bool patterns_done[2];             /* likewise */
 	bool mismatch[2];                  /* it found another protocol, or none, where the other direction is known: found[] or "failed" */
 	bool opened;                       /* proto->open was called */
+	bool memcap;                       /* the protocol's memcap was reached for it: the parser is closed */
+	struct app_memory *memory;         /* private: whom it charges */
 	/* app_change_protocol was called: from the next bytes on. The worker flushes detection and output before it hands them over. */
 	bool changing;
 	const struct app_proto *change_to, *expected;
@@ -214,6 +217,7 @@ bool app_detect_enabled(const struct app_context *c, const struct app_proto *p);
 bool app_transport_enabled(const struct app_context *c, const struct app_proto *p, bool udp, bool *parser); /* recognised; parsed too? */
 void *app_settings(const struct app_context *c, const struct app_proto *p);
 bool app_is_ips(const struct app_context *c);
+int app_memcap_policy(const struct app_context *c); /* enum exception_policy, resolved */
 
 /* One for each worker. */
 struct app_hooks {
@@ -230,7 +234,8 @@ struct app_worker {
 	struct slab flow_slab;
 	struct slab tx_slab; /* blocks in which a transaction lies with the beginning of its arena */
 	uint32_t next_file_id;
-	uint64_t memuse;
+	uint64_t memuse;     /* all that is charged */
+	struct app_memory *memory; /* by protocol index */
 	bool want_md5, want_sha1, want_sha256, want_magic; /* by rules or outputs */
 	bool want_ja3, want_ja4;
 	bool inline_mode;
@@ -251,7 +256,13 @@ void app_flow_finish(struct app_worker *w, struct flow *f, usec_t now);
 void app_flow_free(struct app_worker *w, struct flow *f);
 void app_flow_swap(struct app_flow *a);
 
-/* For parsers. */
+/*
+ * For parsers. What lies outside of a transaction's arena is charged when it is kept (estimated, where a library keeps it) and discharged when it
+ * goes. False: the protocol's memcap (app-layer.protocols.X.memcap) is reached. It counts as charged all the same, and the flow's parser is
+ * closed when it returns.
+ */
+bool app_charge(struct app_flow *a, size_t n);
+void app_discharge(struct app_flow *a, size_t n);
 struct app_tx *app_tx_new(struct app_flow *a, size_t size, usec_t now); /* NULL: no memory, or max-tx */
 void app_tx_event(struct app_tx *tx, unsigned event);
 void app_flow_event(struct app_flow *a, enum app_flow_event e);
@@ -286,7 +297,7 @@ struct file *file_open(struct app_flow *a, struct app_tx *tx, int direction, str
 int file_append(struct app_flow *a, struct file *f, struct bytes data); /* counts size, feeds digests, content window */
 void file_gap(struct file *f, uint64_t len);
 void file_close(struct app_flow *a, struct file *f, enum file_state state);
-void file_free(struct app_worker *w, struct file *f);
+void file_free(struct app_flow *a, struct file *f);
 
 /* Buffers by name: ids are dense, 0 is none. The same name from many protocols is one buffer. */
 unsigned app_buffer_id(const char *name);

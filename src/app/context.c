@@ -31,6 +31,15 @@ static enum app_enabled read_enabled(struct conf *conf, const struct app_proto *
 	return conf_is_true(value) ? APP_PARSE : APP_OFF;
 }
 
+/* Of HTTP more may wait at once than of others. */
+static int read_memcap(struct app_memory_pool *m, const struct app_proto *p, struct conf *conf, struct error *error)
+{
+	char name[160];
+	m->cap = strcmp(p->name, "http") == 0 ? UINT64_C(256) << 20 : UINT64_C(64) << 20;
+	snprintf(name, sizeof name, "app-layer.protocols.%s.memcap", p->setting);
+	return conf ? conf_size(conf, name, &m->cap, error) : 0;
+}
+
 static int read_protocol(struct app_context *c, size_t i, struct conf *conf, struct error *error)
 {
 	const struct app_proto *p = app_protocols[i];
@@ -45,6 +54,8 @@ static int read_protocol(struct app_context *c, size_t i, struct conf *conf, str
 	if (conf && conf_int(conf, name, &max_tx, error) < 0)
 		return -1;
 	pc->max_tx = max_tx < 1 ? 1 : max_tx > UINT32_MAX ? UINT32_MAX : (uint32_t)max_tx;
+	if (!p->recognise_only && read_memcap(&pc->memory, p, conf, error) < 0)
+		return -1;
 	if (!p->configure)
 		return 0;
 	pc->settings = p->configure(conf, error);
@@ -57,6 +68,10 @@ struct app_context *app_context_new(struct conf *conf, bool ips, struct error *e
 	c->n = count_protocols();
 	c->ips = ips;
 	c->proto = xcalloc(c->n, sizeof *c->proto);
+	if (conf && exception_policy_read(conf, "app-layer.memcap-policy", ips, false, &c->memcap_policy, error)) {
+		app_context_free(c);
+		return NULL;
+	}
 	for (size_t i = 0; i < c->n; i++)
 		if (read_protocol(c, i, conf, error) < 0) {
 			app_context_free(c);
@@ -115,12 +130,31 @@ bool app_is_ips(const struct app_context *c)
 	return c->ips;
 }
 
+int app_memcap_policy(const struct app_context *c)
+{
+	return c->memcap_policy;
+}
+
+/* Workers' figures are added up; what the cap is goes in once. */
+static void tell_cap(struct app_worker *w, struct app_context *c)
+{
+	for (size_t i = 0; i < c->n && w->counters; i++)
+		if (strcmp(app_protocols[i]->name, "http") == 0 && !atomic_exchange(&c->cap_told, true))
+			w->counters->value[COUNTER_HTTP_MEMCAP] = c->proto[i].memory.cap;
+}
+
 int app_worker_init(struct app_worker *w, const struct app_context *c, struct counters *counters)
 {
 	*w = (struct app_worker){.context = c, .counters = counters, .inline_mode = c->ips};
 	uint64_t(*rows)[2] = calloc(c->n * 5, sizeof *rows);
-	if (!rows)
+	w->memory = calloc(c->n, sizeof *w->memory);
+	if (!rows || !w->memory) {
+		free(rows);
+		free(w->memory);
 		return -1;
+	}
+	app_memory_init(w);
+	tell_cap(w, (struct app_context *)(uintptr_t)c);
 	w->flows = rows;
 	w->txs = rows + c->n;
 	w->errors = rows + c->n * 2;
@@ -133,6 +167,8 @@ int app_worker_init(struct app_worker *w, const struct app_context *c, struct co
 
 void app_worker_deinit(struct app_worker *w)
 {
+	app_memory_deinit(w);
+	free(w->memory);
 	free(w->flows);
 	slab_free(&w->flow_slab);
 	slab_free(&w->tx_slab);

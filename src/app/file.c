@@ -58,7 +58,12 @@ int file_append(struct app_flow *a, struct file *f, struct bytes data)
 		sha1_update(&d->sha1, data.len, data.data);
 	if (d && d->want_sha256)
 		sha256_update(&d->sha256, data.len, data.data);
-	return f->keep ? slide_add(&f->content, data, &a->worker->memuse) : 0;
+	if (!f->keep)
+		return 0;
+	size_t room = f->content.room;
+	int rc = slide_add(&f->content, data, NULL);
+	app_charge(a, f->content.room - room);
+	return rc;
 }
 
 void file_gap(struct file *f, uint64_t len)
@@ -87,11 +92,12 @@ void file_close(struct app_flow *a, struct file *f, enum file_state state)
 	f->digests = NULL;
 }
 
-void file_free(struct app_worker *w, struct file *f)
+void file_free(struct app_flow *a, struct file *f)
 {
 	free(f->digests);
 	free(f->magic);
-	slide_free(&f->content, &w->memuse);
+	app_discharge(a, f->content.room);
+	slide_free(&f->content, NULL);
 	f->digests = NULL;
 	f->magic = NULL; /* the file itself lies in the transaction's arena */
 }

@@ -44,6 +44,7 @@ struct app_tx *app_tx_new(struct app_flow *a, size_t size, usec_t now)
 		a->first = tx;
 	a->last = tx;
 	a->n_live++;
+	app_tx_charge(a, tx);
 	if (!a->proto->one_tx)
 		w->txs[row][is_udp(a)]++;
 	return tx;
@@ -84,8 +85,9 @@ void app_tx_free(struct app_worker *w, struct app_flow *a, struct app_tx *tx)
 	for (int d = 0; d < 2; d++)
 		for (struct file *f = tx->files[d], *next; f; f = next) {
 			next = f->next;
-			file_free(w, f);
+			file_free(a, f);
 		}
+	app_discharge(a, tx->charged);
 	arena_free(&tx->arena);
 	slab_give(&w->tx_slab, tx);
 }
@@ -107,6 +109,14 @@ static bool is_done(const struct app_flow *a, const struct app_tx *tx, int direc
 	return !inspect || tx->inspected[direction] || tx->skip_inspect[direction] || a->no_inspect;
 }
 
+void app_parser_close(struct app_flow *a)
+{
+	if (a->opened && a->proto->close)
+		a->proto->close(a);
+	a->opened = false;
+	a->state = NULL;
+}
+
 void app_transactions_prune(struct app_worker *w, struct flow *f, bool inspect)
 {
 	struct app_flow *a = f->app;
@@ -117,4 +127,6 @@ void app_transactions_prune(struct app_worker *w, struct flow *f, bool inspect)
 		if (is_done(a, tx, TO_SERVER, inspect) && is_done(a, tx, TO_CLIENT, inspect) && files_closed(tx))
 			app_tx_free(w, a, tx);
 	}
+	if (a->opened && !a->first && !a->changing && ((a->error[0] && a->error[1]) || (a->eof[0] && a->eof[1])))
+		app_parser_close(a); /* nothing more comes */
 }

@@ -80,10 +80,12 @@ static void judge_packet(struct worker *w, struct packet *p, bool flush)
 
 static void app_error(struct worker *w, struct packet *p, struct flow *f)
 {
+	bool memcap = f->app->memcap;
+	enum drop_reason why = memcap ? DROP_APPLAYER_MEMCAP : DROP_APPLAYER_ERROR;
 	f->flags |= FLOW_APP_ERROR;
-	f->exceptions |= 1u << DROP_APPLAYER_ERROR;
+	f->exceptions |= 1u << why;
 	if (p)
-		exception_policy_apply(w->runtime->app_error_policy, p, f, DROP_APPLAYER_ERROR);
+		exception_policy_apply(memcap ? app_memcap_policy(w->runtime->app) : w->runtime->app_error_policy, p, f, why);
 }
 
 static struct packet *make_pseudo(struct worker *w, struct flow *f, int direction);

@@ -102,6 +102,14 @@ static void set_range(struct http_tx *t, struct file *f)
 	f->end = (uint64_t)r.end;
 }
 
+static void drop_decompressor(struct http_tx *t, struct http_body *b)
+{
+	app_discharge(t->flow, b->decompressor_size);
+	decompressor_free(b->decompressor);
+	b->decompressor = NULL;
+	b->decompressor_size = 0;
+}
+
 /* With the first bytes: is it compressed, multipart, a file? */
 void http_body_start(struct http_tx *t, int direction)
 {
@@ -112,6 +120,8 @@ void http_body_start(struct http_tx *t, int direction)
 	b->begun = true;
 	if (http_header(t, direction, "content-encoding", &value) && (!s || s->bombs < t->config->bomb_count)) {
 		b->decompressor = decompressor_new(value, &t->config->decompress, &events);
+		b->decompressor_size = decompressor_size(b->decompressor);
+		app_charge(t->flow, b->decompressor_size);
 		decompress_events(t, events);
 	}
 	if (direction == TO_SERVER) {
@@ -153,7 +163,9 @@ static void decoded(void *context, struct bytes data)
 		return;
 	if (limit && b->total + data.len > limit)
 		data = bytes_slice(data, 0, (size_t)(limit - b->total));
-	if (slide_add(&b->data, data, &t->flow->worker->memuse) < 0) {
+	size_t room = b->data.room;
+	int rc = slide_add(&b->data, data, NULL);
+	if (!app_charge(t->flow, b->data.room - room) || rc < 0) {
 		reach_limit(t, s->direction);
 		return;
 	}
@@ -177,8 +189,7 @@ void http_body_data(struct http_tx *t, int direction, struct bytes data, uint64_
 	if (gap_len) {
 		if (b->file)
 			file_gap(b->file, gap_len);
-		decompressor_free(b->decompressor); /* nothing can be undone behind a hole */
-		b->decompressor = NULL;
+		drop_decompressor(t, b); /* nothing can be undone behind a hole */
 		return;
 	}
 	struct sink s = {t, direction};
@@ -203,8 +214,7 @@ void http_body_end(struct http_tx *t, int direction, bool whole)
 		file_close(t->flow, b->file, whole && !b->file->gaps ? FILE_CLOSED : FILE_TRUNCATED);
 	if (direction == TO_SERVER && t->multipart)
 		http_multipart_end(t, whole);
-	decompressor_free(b->decompressor);
-	b->decompressor = NULL;
+	drop_decompressor(t, b);
 }
 
 bool http_body_view(const struct http_tx *t, int direction, struct app_view *out)
@@ -242,8 +252,8 @@ void http_body_inspected(struct app_flow *a, struct app_tx *tx, int direction)
 void http_body_free(struct http_tx *t)
 {
 	for (int d = 0; d < 2; d++) {
-		slide_free(&t->body[d].data, &t->flow->worker->memuse);
-		decompressor_free(t->body[d].decompressor);
-		t->body[d].decompressor = NULL;
+		app_discharge(t->flow, t->body[d].data.room);
+		slide_free(&t->body[d].data, NULL);
+		drop_decompressor(t, &t->body[d]);
 	}
 }

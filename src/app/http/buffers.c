@@ -238,15 +238,23 @@ GETTER(body)
 	return index == 0 && http_body_view(T, direction, out);
 }
 
+/* Files without content are no instances: an empty one would end the list. Once the next has begun, an empty file stays so. */
+static struct file *first_full(struct file *f)
+{
+	while (f && f->content.len == 0)
+		f = f->next;
+	return f;
+}
+
 /* Towards the server, files of a form are seen one by one; any other body is one. */
 GETTER(file_data)
 {
 	if (direction == TO_CLIENT || !T->multipart)
 		return index == 0 && http_body_view(T, direction, out);
-	struct file *f = tx->files[direction];
+	struct file *f = first_full(tx->files[direction]);
 	while (f && index--)
-		f = f->next;
-	if (!f || f->content.len == 0)
+		f = first_full(f->next);
+	if (!f)
 		return false;
 	out->data = slide_from(&f->content, 0);
 	out->offset = f->content.offset;

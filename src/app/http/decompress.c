@@ -139,6 +139,12 @@ static void layer_close(struct layer *l)
 		lzma_end(&l->lzma);
 }
 
+size_t decompressor_size(const struct decompressor *d)
+{
+	enum { WINDOW = 48 << 10 }; /* of deflate with its state (RFC 1951: 32 KB back); what others take beyond it grows with the body */
+	return d ? sizeof *d + d->n * (sizeof *d->layer + WINDOW) : 0;
+}
+
 void decompressor_free(struct decompressor *d)
 {
 	if (!d)

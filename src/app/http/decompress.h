@@ -34,3 +34,5 @@ unsigned decompressor_feed(struct decompressor *d, struct bytes data, decompress
 /* The end: what was held back to be sure comes out. */
 void decompressor_finish(struct decompressor *d, decompress_sink sink, void *context);
 void decompressor_free(struct decompressor *d);
+/* About what it may come to hold. */
+size_t decompressor_size(const struct decompressor *d);

@@ -57,6 +57,7 @@ struct http_body {
 	uint64_t inspected;        /* detection has seen up to here */
 	bool begun, limit_reached, ended;
 	struct decompressor *decompressor;
+	size_t decompressor_size;  /* estimate */
 	struct file *file;
 };
 
@@ -78,6 +79,7 @@ struct http_tx {
 	size_t n_lines[2];
 	struct http_multipart *multipart;
 	unsigned n_logs;
+	size_t charged;                /* estimate of what libhtp keeps for it */
 };
 
 struct http_state { /* of a flow */

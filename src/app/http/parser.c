@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* libhtp takes from malloc; about this much goes for a connection and for each transaction, beside the bytes of its headers. */
+enum { CONNECTION_COST = 4096, TX_COST = 3072, HEADER_BYTES_COST = 3 };
+
 static struct http_state *state_of(const htp_tx_t *tx)
 {
 	return htp_connp_get_user_data(tx->connp);
@@ -28,6 +31,8 @@ static struct http_tx *tx_make(htp_tx_t *htp)
 	t->flow = s->flow;
 	t->config = s->config;
 	htp_tx_set_user_data(htp, t);
+	t->charged = TX_COST;
+	app_charge(t->flow, t->charged);
 	if (s->unmatched)
 		http_event(t, HTTP_EVENT_UNABLE_TO_MATCH_RESPONSE_TO_REQUEST);
 	s->unmatched = false;
@@ -80,9 +85,14 @@ static int on_request_line(htp_tx_t *htp)
 static int header_data(htp_tx_data_t *d, int direction)
 {
 	struct http_tx *t = tx_of(d->tx);
-	if (t && d->data)
-		buffer_add(&t->raw_headers[direction], d->data, d->len);
-	return HTP_OK;
+	if (!t || !d->data)
+		return HTP_OK;
+	struct buffer *raw = &t->raw_headers[direction];
+	size_t room = raw->room;
+	buffer_add(raw, d->data, d->len);
+	size_t cost = raw->room - room + d->len * HEADER_BYTES_COST;
+	t->charged += cost;
+	return app_charge(t->flow, cost) ? HTP_OK : HTP_ERROR;
 }
 
 static int on_request_header_data(htp_tx_data_t *d)
@@ -276,6 +286,7 @@ int http_open(struct app_flow *a)
 	htp_connp_set_user_data(s->connp, s);
 	htp_connp_open(s->connp, NULL, a->flow->key.sport, NULL, a->flow->key.dport, NULL);
 	a->state = s;
+	app_charge(a, CONNECTION_COST);
 	return 0;
 }
 
@@ -287,6 +298,7 @@ void http_close(struct app_flow *a)
 		return;
 	htp_connp_set_user_data(s->connp, NULL);
 	htp_connp_destroy_all(s->connp);
+	app_discharge(a, CONNECTION_COST);
 	free(s);
 	a->state = NULL;
 }
@@ -295,6 +307,7 @@ void http_tx_release(struct app_tx *tx)
 {
 	struct http_tx *t = (struct http_tx *)tx;
 	http_body_free(t);
+	app_discharge(t->flow, t->charged);
 	http_multipart_free(t->multipart);
 	buffer_free(&t->raw_headers[0]);
 	buffer_free(&t->raw_headers[1]);

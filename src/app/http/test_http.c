@@ -264,6 +264,55 @@ static void body_limit(void **state)
 	teardown(&x);
 }
 
+/* Bodies and headers count against the memcap; a flow that goes beyond it is parsed no more and lets go of what it held. */
+static void memcap(void **state)
+{
+	static const char *const set[] = {"app-layer.protocols.http.memcap=64kb", "app-layer.protocols.http.libhtp.default-config.request-body-limit=0", NULL};
+	static const char *const begin[] = {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX-Long: "};
+	static char more[1000];
+	struct fixture x;
+	memset(more, 'x', sizeof more);
+	for (size_t i = 0; i < 2; i++) {
+		setup(&x, set);
+		feed_text(&x, TO_SERVER, begin[i], 100);
+		uint64_t most = 0;
+		for (unsigned n = 0; n < 190 && !x.flow.app->memcap; n++) {
+			feed(&x, TO_SERVER, i ? "\r\nX-Long: " : "", i ? 10 : 0, 10);
+			feed(&x, TO_SERVER, more, sizeof more, sizeof more);
+			most = x.worker.memuse > most ? x.worker.memuse : most;
+		}
+		assert_true(x.flow.app->memcap);
+		assert_true(x.flow.app->error[TO_SERVER] && x.flow.app->error[TO_CLIENT]);
+		assert_true(most > 32 << 10 && most <= 128 << 10);
+		assert_int_equal(x.counters.value[COUNTER_HTTP_MEMUSE], x.worker.memuse);
+		assert_int_equal(x.counters.value[COUNTER_HTTP_MEMCAP], 64 << 10);
+		app_transactions_prune(&x.worker, &x.flow, false);
+		assert_int_equal(x.worker.memuse, 0);
+		teardown(&x);
+	}
+	(void)state;
+}
+
+/* Both directions have ended: nothing is held, though the flow goes on to its timeout. */
+static void ended_is_let_go(void **state)
+{
+	struct fixture x;
+	bool stop;
+	setup(&x, NULL);
+	feed_text(&x, TO_SERVER, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 100);
+	feed_text(&x, TO_CLIENT, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab", 100);
+	for (int d = 0; d < 2; d++) {
+		struct app_input end = {.eof = true};
+		assert_true(x.worker.memuse > 0);
+		app_stream_input(&x.worker, &x.flow, d, &end, &stop);
+		app_transactions_prune(&x.worker, &x.flow, false);
+	}
+	assert_int_equal(x.worker.memuse, 0);
+	assert_null(x.flow.app->state);
+	teardown(&x);
+	(void)state;
+}
+
 /* Below the minimal size nothing is shown until the body ends. */
 static void inspect_window(void **state)
 {
@@ -316,6 +365,31 @@ static void form_with_file(void **state)
 		assert_int_equal(tx->n_events, 0);
 		teardown(&x);
 	}
+}
+
+/* An empty file among others hides none of them. */
+static void form_with_empty_file(void **state)
+{
+#define PART(name) "Content-Disposition: form-data; name=\"f\"; filename=\"" name "\"\r\n\r\n"
+	static const char body[] = "--XX\r\n" PART("a") "one\r\n--XX\r\n" PART("b") "\r\n--XX\r\n" PART("c") "three\r\n--XX--\r\n";
+	struct fixture x;
+	struct app_view v;
+	char head[256];
+	setup(&x, NULL);
+	snprintf(head, sizeof head, "POST /up HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=XX\r\nContent-Length: %zu\r\n\r\n",
+		 sizeof body - 1);
+	feed_text(&x, TO_SERVER, head, 100);
+	feed_text(&x, TO_SERVER, body, 100);
+	struct app_tx *tx = tx_number(&x, 0);
+	assert_true(get(&x, tx, TO_SERVER, "file.data", 0, &v));
+	assert_true(bytes_equal(v.data, BYTES_LITERAL("one")));
+	assert_true(get(&x, tx, TO_SERVER, "file.data", 1, &v));
+	assert_true(bytes_equal(v.data, BYTES_LITERAL("three")));
+	assert_false(get(&x, tx, TO_SERVER, "file.data", 2, &v));
+	assert_true(get(&x, tx, TO_SERVER, "file.name", 2, &v));
+	assert_true(bytes_equal(v.data, BYTES_LITERAL("c")));
+	teardown(&x);
+	(void)state;
 }
 
 static void events(void **state)
@@ -389,7 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exchange_whole), cmocka_unit_test(exchange_by_bytes), cmocka_unit_test(pipelined), cmocka_unit_test(more_than_max_tx), cmocka_unit_test(codings),
-		cmocka_unit_test(two_layers), cmocka_unit_test(body_limit), cmocka_unit_test(inspect_window), cmocka_unit_test(form_with_file),
+		cmocka_unit_test(two_layers), cmocka_unit_test(body_limit), cmocka_unit_test(memcap), cmocka_unit_test(ended_is_let_go), cmocka_unit_test(inspect_window), cmocka_unit_test(form_with_file), cmocka_unit_test(form_with_empty_file),
 		cmocka_unit_test(events), cmocka_unit_test(disposition), cmocka_unit_test(ranges), cmocka_unit_test(changes_protocol),
 		cmocka_unit_test(eve),
 	};

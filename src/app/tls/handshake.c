@@ -108,19 +108,34 @@ static size_t messages_take(const struct tls_context *c, struct bytes data)
 	return at;
 }
 
+void tls_handshake_drop(struct app_flow *a, struct tls_io *io)
+{
+	app_discharge(a, io->handshake.room);
+	buffer_free(&io->handshake);
+}
+
+/* False: the memcap is reached. */
+static bool hold(const struct tls_context *c, struct buffer *held, struct bytes data)
+{
+	size_t room = held->room;
+	buffer_add(held, data.data, data.len);
+	return app_charge(c->a, held->room - room);
+}
+
 void tls_handshake_bytes(const struct tls_context *c, struct bytes data)
 {
 	struct buffer *held = &c->s->io[c->direction].handshake;
 	if (held->len == 0) {
 		size_t used = messages_take(c, data);
 		if (used < data.len)
-			buffer_add(held, data.data + used, data.len - used);
+			hold(c, held, bytes_from(data, used));
 	} else {
-		buffer_add(held, data.data, data.len);
+		if (!hold(c, held, data))
+			return;
 		size_t used = messages_take(c, bytes_of(held->data, held->len));
 		memmove(held->data, held->data + used, held->len - used);
 		held->len -= used;
 	}
 	if (held->len == 0 && held->room)
-		buffer_free(held);
+		tls_handshake_drop(c->a, &c->s->io[c->direction]);
 }

@@ -37,7 +37,7 @@ void tls_encrypted(const struct tls_context *c)
 	if (io->encrypted)
 		return;
 	io->encrypted = true;
-	buffer_free(&io->handshake);
+	tls_handshake_drop(c->a, io);
 	if (c->s->tx)
 		app_tx_advance(&c->s->tx->tx, c->direction, done_state(c->direction));
 	if (c->s->io[!c->direction].encrypted)

@@ -156,6 +156,26 @@ static void message_over_records(void **state)
 	teardown(&x);
 }
 
+/* A message that waits for its end, and what hellos leave in the transaction, count against the memcap. */
+static void memcap(void **state)
+{
+	struct fixture x;
+	struct conf *conf = conf_new();
+	uint8_t record[5 + 1000] = {0x16, 3, 1, 1000 >> 8, 1000 & 0xff, 11, 1, 0x80, 0};
+	assert_int_equal(conf_set(conf, "app-layer.protocols.tls.memcap=32kb", NULL), 0);
+	setup(&x, conf);
+	feed_hex(&x, TO_SERVER, CLIENT_HELLO);
+	unsigned n = 0;
+	for (; n < 90 && !x.flow.app->memcap; n++)
+		feed(&x, TO_SERVER, bytes_of(record, sizeof record));
+	assert_true(n > 10 && n < 40);
+	assert_true(x.flow.app->error[TO_SERVER]);
+	app_transactions_prune(&x.worker, &x.flow, false);
+	assert_int_equal(x.worker.memuse, 0);
+	teardown(&x);
+	conf_free(conf);
+}
+
 static void put16(struct buffer *b, unsigned v)
 {
 	buffer_add_byte(b, (uint8_t)(v >> 8));
@@ -408,7 +428,7 @@ static void ssl2_hello(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rfc8448), cmocka_unit_test(bytewise), cmocka_unit_test(message_over_records), cmocka_unit_test(ja3_published),
+		cmocka_unit_test(rfc8448), cmocka_unit_test(bytewise), cmocka_unit_test(message_over_records), cmocka_unit_test(memcap), cmocka_unit_test(ja3_published),
 		cmocka_unit_test(ja4_published), cmocka_unit_test(certificate_is_read), cmocka_unit_test(certificate_cut_off),
 		cmocka_unit_test(full_handshake), cmocka_unit_test(heartbeats), cmocka_unit_test(nonsense), cmocka_unit_test(handling),
 		cmocka_unit_test(ssl2_hello),

@@ -69,8 +69,8 @@ static int open_state(struct app_flow *a)
 static void close_state(struct app_flow *a)
 {
 	struct tls_state *s = a->state;
-	buffer_free(&s->io[0].handshake);
-	buffer_free(&s->io[1].handshake);
+	tls_handshake_drop(a, &s->io[0]);
+	tls_handshake_drop(a, &s->io[1]);
 	free(s);
 	a->state = NULL;
 }

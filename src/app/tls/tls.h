@@ -130,6 +130,8 @@ void tls_encrypted(const struct tls_context *c);
 
 /* handshake.c: bytes of handshake records, in order. */
 void tls_handshake_bytes(const struct tls_context *c, struct bytes data);
+/* Lets go of what waits for the rest of its message. */
+void tls_handshake_drop(struct app_flow *a, struct tls_io *io);
 /* hello.c. False: malformed. */
 bool tls_client_hello(const struct tls_context *c, struct bytes body);
 bool tls_server_hello(const struct tls_context *c, struct bytes body);
