@@ -31,13 +31,18 @@ static enum app_enabled read_enabled(struct conf *conf, const struct app_proto *
 	return conf_is_true(value) ? APP_PARSE : APP_OFF;
 }
 
+enum { LEAST_MEMCAP = 16 << 10 }; /* less would not hold one conversation: the protocol would be off */
+
 /* Of HTTP more may wait at once than of others. */
 static int read_memcap(struct app_memory_pool *m, const struct app_proto *p, struct conf *conf, struct error *error)
 {
 	char name[160];
 	m->cap = strcmp(p->name, "http") == 0 ? UINT64_C(256) << 20 : UINT64_C(64) << 20;
 	snprintf(name, sizeof name, "app-layer.protocols.%s.memcap", p->setting);
-	return conf ? conf_size(conf, name, &m->cap, error) : 0;
+	int rc = conf ? conf_size(conf, name, &m->cap, error) : 0;
+	if (m->cap && m->cap < LEAST_MEMCAP)
+		m->cap = LEAST_MEMCAP;
+	return rc;
 }
 
 static int read_protocol(struct app_context *c, size_t i, struct conf *conf, struct error *error)
