@@ -86,3 +86,58 @@ void clock_format_fast(usec_t t, char *out)
 	snprintf(out, 40, "%02d/%02d/%04d-%02d:%02d:%02d.%06u", tm->tm_mon + 1, tm->tm_mday, tm->tm_year + 1900, tm->tm_hour,
 		 tm->tm_min, tm->tm_sec, fraction);
 }
+
+static const struct {
+	char unit;
+	usec_t seconds;
+} units[] = {{'w', 604800}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+
+bool clock_parse_duration(const char *text, usec_t *out)
+{
+	const usec_t most = 3653LL * 86400;
+	usec_t total = 0;
+	if (!*text)
+		return false;
+	for (size_t next = 0; *text;) {
+		usec_t n = 0;
+		const char *digits = text;
+		for (; *text >= '0' && *text <= '9' && n <= most; text++)
+			n = n * 10 + (*text - '0');
+		if (text == digits || n > most)
+			return false;
+		size_t u = sizeof units / sizeof *units - 1; /* no unit: seconds, and nothing after them */
+		if (*text) {
+			for (u = next; u < sizeof units / sizeof *units && units[u].unit != *text; u++)
+				;
+			if (u == sizeof units / sizeof *units)
+				return false;
+			text++;
+		} else if (next) {
+			return false;
+		}
+		next = u + 1;
+		total += n * units[u].seconds;
+	}
+	if (total < 1 || total > most)
+		return false;
+	*out = total * USEC_PER_SEC;
+	return true;
+}
+
+const char *clock_format_duration(usec_t t, char *out)
+{
+	usec_t seconds = t > 0 ? (t + USEC_PER_SEC / 2) / USEC_PER_SEC : 0;
+	size_t len = 0;
+	unsigned parts = 0;
+	for (size_t u = 1; u < sizeof units / sizeof *units && parts < 2; u++) { /* days and smaller, the two greatest */
+		usec_t n = seconds / units[u].seconds;
+		if (n == 0 && (len || units[u].seconds > 1)) {
+			parts += len != 0;
+			continue;
+		}
+		len += (size_t)snprintf(out + len, 32 - len, "%lld%c", (long long)n, units[u].unit);
+		seconds -= n * units[u].seconds;
+		parts++;
+	}
+	return out;
+}

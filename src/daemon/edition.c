@@ -91,6 +91,21 @@ static int build_engine(struct edition *e, const struct runtime *r, struct rule_
 	return 0;
 }
 
+/* Wrong words are told in any case. */
+static int read_policy(struct edition *e, const struct runtime *r, struct error *error)
+{
+	struct policy_context c = {.vars = e->vars, .lists = e->lists, .start = r->conf, .machine = r->machine};
+	e->respond.policy = policy_read(e->conf, &c, error);
+	return e->respond.policy ? 0 : -EINVAL;
+}
+
+/* A capture is replayed by the rules' own words, unless somebody wrote what else is to be done. */
+static bool policy_acts(const struct edition *e, const struct runtime *r)
+{
+	const struct runtime_options *o = &r->options;
+	return o->ips && !o->ids_only && (o->live || conf_get(e->conf, "respond"));
+}
+
 static int edition_read(struct edition *e, const struct runtime *r, struct error *error)
 {
 	struct rule_set *rules = e->findings;
@@ -104,7 +119,11 @@ static int edition_read(struct edition *e, const struct runtime *r, struct error
 	e->respond.ids_only = r->options.ids_only;
 	if (rc == 0)
 		rc = load_rules(e, r, rules, error);
-	return rc ? rc : build_engine(e, r, rules, error);
+	if (rc == 0)
+		rc = read_policy(e, r, error);
+	if (rc == 0)
+		rc = build_engine(e, r, rules, error);
+	return rc == 0 && policy_acts(e, r) ? respond_settings_bind(&e->respond, e->engine, error) : rc;
 }
 
 struct edition *edition_load(const struct runtime *r, struct conf *conf, struct error *error)
@@ -190,7 +209,8 @@ size_t edition_report(const struct edition *e)
 static bool is_about_rules(const char *path)
 {
 	static const char *const trees[] = {"vars", "rule-files", "default-rule-path", "classification-file", "reference-config-file", "threshold-file",
-					    "action-order", "respond", "include"};
+					    "action-order", "respond.profile", "respond.rules", "respond.allow", "respond.sets", "respond.block.for",
+					    "include"};
 	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
 		size_t n = strlen(trees[i]);
 		if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '.'))

@@ -155,6 +155,7 @@ static int make_workers(struct live *l, struct error *error)
 		if (reject_open(&w->reject, gateway_own_mark(&l->settings), &why) < 0 && i == 0)
 			log_warning("%s; rejected packets are only dropped", why.text);
 		worker_on_reject(w->worker, on_reject, w);
+		worker_mark_mask(w->worker, l->settings.mark_mask);
 	}
 	return 0;
 }

@@ -75,6 +75,25 @@ void run_print_plan(const struct live *l)
 		puts("  no conflicts found");
 }
 
+/* What becomes of alerts: by rules' own words, and by the policy, decision by decision. */
+static void print_policy(const struct live *l)
+{
+	const struct respond_settings *s = &l->runtime.edition->respond;
+	struct buffer text = {0};
+	if (l->options->runtime.ids_only || !s->table) {
+		puts("  policy: alerts only, nothing is dropped (--ids)");
+		return;
+	}
+	printf("  policy: drop and reject rules act; respond.profile is %s\n", policy_profile(s->policy));
+	policy_table_describe(s->table, &text);
+	for (const char *line = buffer_string(&text); *line;) {
+		size_t len = strcspn(line, "\n");
+		printf("    %.*s\n", (int)len, line);
+		line += len + (line[len] != 0);
+	}
+	buffer_free(&text);
+}
+
 void run_print_ready(const struct live *l)
 {
 	const struct engine_counts *c = engine_counts_of(l->runtime.engine);
@@ -87,7 +106,7 @@ void run_print_ready(const struct live *l)
 		print_interfaces(&l->settings);
 	}
 	print_queues(l);
-	puts(l->options->runtime.ids_only ? "  policy: alerts only, nothing is dropped (--ids)" : "  policy: drop and reject rules act");
+	print_policy(l);
 	print_when_down(&l->settings);
 	printf("  logs in %s\n", l->runtime.options.log_dir ? l->runtime.options.log_dir : conf_string(l->runtime.conf, "default-log-dir", "."));
 	print_notes(&l->plan);

@@ -87,7 +87,7 @@ static void report_unknown_keys(const struct runtime *r)
 int runtime_init(struct runtime *r, const struct runtime_options *o, struct error *error)
 {
 	usec_t start = clock_monotonic();
-	*r = (struct runtime){.options = *o};
+	*r = (struct runtime){.options = *o, .machine = allow_list_new()};
 	r->conf = runtime_conf(o, error);
 	if (!r->conf)
 		return -EINVAL;
@@ -130,6 +130,7 @@ int runtime_deinit(struct runtime *r)
 {
 	int failed = r->outputs ? outputs_close(r->outputs) : 0;
 	edition_free(r->edition);
+	allow_list_free(r->machine);
 	detect_registry_free(r->registry);
 	app_context_free(r->app);
 	host_os_free(r->host_os);

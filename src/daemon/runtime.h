@@ -41,6 +41,7 @@ struct runtime {
 	struct host_os *host_os;
 	struct app_context *app;
 	struct detect_registry *registry;
+	struct allow_list *machine;    /* who is never blocked, whatever the configuration says; the daemon adds */
 	struct edition *edition;       /* the rules in force; the main thread's view of it, workers have their own */
 	struct engine *engine;         /* the edition's; NULL: no rules */
 	struct outputs *outputs;

@@ -8,6 +8,8 @@
  */
 #include "daemon/worker.h"
 
+#include "gateway/marks.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +41,7 @@ struct worker {
 	const char *capture_name;
 	void (*reject)(void *context, const struct packet *p);
 	void *reject_context;
+	uint32_t mark_mask; /* 0: verdicts carry no marks */
 	struct packet pseudo;
 	usec_t now, first;
 	uint64_t packets, bytes, drops;
@@ -48,6 +51,8 @@ struct worker {
 	size_t n_past;
 	bool app_ready;
 };
+
+_Static_assert((int)FLOW_MARK_RELEASED == (int)MARK_RELEASED && (int)FLOW_MARK_SLOW == (int)MARK_SLOW, "flows' marks are the gateway's");
 
 enum { EXPIRE_A_PACKET = 4, EXPIRE_A_TICK = 4096, RAW_PIECES = 16 };
 
@@ -68,6 +73,8 @@ static void judge_packet(struct worker *w, struct packet *p, bool flush)
 	if (!(p->flags & PACKET_NO_INSPECT) && !(p->flags & PACKET_SET_DROPPED_FLOW))
 		detect_packet(s, p, w->now, flush);
 	respond_packet(w->responder, s, p);
+	if (p->flow && p->flow->released && p->flow->state < FLOW_BYPASSED)
+		flow_set_state(w->flows, p->flow, w->mark_mask ? FLOW_CAPTURE_BYPASSED : FLOW_BYPASSED);
 	for (unsigned i = 0; i < s->n_alerts; i++)
 		count_alert(w, &s->alert[i]);
 	detect_packet_done(s, p);
@@ -279,6 +286,16 @@ static void count_verdict(struct worker *w, const struct packet *p, bool dropped
 		w->counters.value[counter[p->drop_reason]]++;
 }
 
+/* The frame belongs to the connection of its outermost packet. */
+static void mark_verdict(const struct worker *w, const struct flow *f, struct capture_verdict *v)
+{
+	if (!f || f->mark == FLOW_MARK_NONE || !w->mark_mask || v->verdict != VERDICT_ACCEPT)
+		return;
+	v->mark = mark_bits(w->mark_mask, f->mark);
+	v->mark_mask = w->mark_mask;
+	v->set_mark = v->mark != 0;
+}
+
 struct capture_verdict worker_frame(void *worker, const struct frame *frame)
 {
 	struct worker *w = worker;
@@ -291,16 +308,21 @@ struct capture_verdict worker_frame(void *worker, const struct frame *frame)
 	struct frame f = *frame;
 	f.packet_flags |= w->runtime->packet_flags;
 	bool dropped = false;
+	const struct flow *outermost = NULL;
 	for (struct packet *p = decode_frame(&w->decoder, &f); p; p = p->next) {
 		if (dropped)
 			packet_drop(p, DROP_INNER_PACKET); /* a drop on an inner packet takes the outer one with it */
 		inspect_packet(w, p);
 		dropped = dropped || (p->action & ACTION_DROP);
-		if (!p->next)
+		if (!p->next) {
 			count_verdict(w, p, dropped);
+			outermost = p->flow;
+		}
 	}
 	bool acts = w->runtime->options.ips && !w->runtime->options.ids_only;
-	return (struct capture_verdict){.verdict = dropped && acts ? VERDICT_DROP : VERDICT_ACCEPT};
+	struct capture_verdict v = {.verdict = dropped && acts ? VERDICT_DROP : VERDICT_ACCEPT};
+	mark_verdict(w, outermost, &v);
+	return v;
 }
 
 /* A packet without bytes, for what a flow's end brings to light. */
@@ -391,6 +413,16 @@ void worker_on_reject(struct worker *w, void (*reject)(void *context, const stru
 {
 	w->reject = reject;
 	w->reject_context = context;
+}
+
+void worker_on_block(struct worker *w, const struct respond_hooks *hooks)
+{
+	responder_on_block(w->responder, hooks);
+}
+
+void worker_mark_mask(struct worker *w, uint32_t mask)
+{
+	w->mark_mask = mask;
 }
 
 void worker_capture_name(struct worker *w, const char *name)

@@ -29,6 +29,10 @@ int worker_use(struct worker *w, const struct edition *e);
 
 /* Called for every packet that a rule rejects; the live capture sends the answer. NULL: none. */
 void worker_on_reject(struct worker *w, void (*reject)(void *context, const struct packet *p), void *context);
+/* Called when a policy blocks somebody, by the worker's thread; the hooks are copied. */
+void worker_on_block(struct worker *w, const struct respond_hooks *hooks);
+/* gateway.mark-mask: verdicts on packets of marked flows carry the mark's bits within it. 0: none do. */
+void worker_mark_mask(struct worker *w, uint32_t mask);
 /* The name EVE gives as pcap_filename. */
 void worker_capture_name(struct worker *w, const char *name);
 

@@ -34,6 +34,8 @@ const struct engine_counts *engine_counts_of(const struct engine *e);
 struct rule_set *engine_rules(struct engine *e);
 uint32_t engine_generation(const struct engine *e);
 uint32_t engine_number(const struct engine *e, uint32_t gid, uint32_t sid); /* its place in the order; UINT32_MAX: none */
+uint32_t engine_n_signatures(const struct engine *e);
+const struct signature *engine_signature(const struct engine *e, uint32_t number); /* number below engine_n_signatures */
 const struct signature *engine_find(const struct engine *e, uint32_t gid, uint32_t sid); /* NULL: none */
 /* Whether rules ask for digests, file magic, JA3, JA4. */
 bool engine_wants(const struct engine *e, const char *what); /* "md5", "sha1", "sha256", "magic", "ja3", "ja4" */

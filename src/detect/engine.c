@@ -270,6 +270,16 @@ uint32_t engine_number(const struct engine *e, uint32_t gid, uint32_t sid)
 	return UINT32_MAX;
 }
 
+uint32_t engine_n_signatures(const struct engine *e)
+{
+	return e->n_sigs;
+}
+
+const struct signature *engine_signature(const struct engine *e, uint32_t number)
+{
+	return e->sig[number];
+}
+
 const struct signature *engine_find(const struct engine *e, uint32_t gid, uint32_t sid)
 {
 	uint32_t number = engine_number(e, gid, sid);

@@ -22,6 +22,7 @@ struct alert {
 	uint64_t tx_id;    /* UINT64_MAX: none */
 	uint16_t flags;
 	uint8_t action;    /* ACTION_… that counts after thresholds; from sig->action at first */
+	const struct policy_decision *policy; /* respond/: what decided instead of the rule itself; NULL: nothing did */
 	struct bytes context; /* JSON object of what rules and data sets say to it; empty: nothing. Valid while the packet is */
 };
 

@@ -2,52 +2,70 @@
 /*
  * Who is blocked, until when, why and by which rule; escalation of IPv6 sources to prefixes. The list is the truth; the kernel's sets follow it through the
  * ops that the daemon hands in. Thread-safe: one lock, taken only when somebody is blocked, unblocked or listed, never per packet.
+ *
+ * No two blocks overlap, as an interval set wants it: what lies within a wider block is part of that.
  */
 #pragma once
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/error.h"
-#include "base/json.h"
 
 struct block {
 	struct address prefix;
 	uint8_t len;
 	usec_t since, until;   /* real time; until 0: for good */
 	uint32_t gid, sid, generation; /* 0: by a person */
-	char why[120];         /* "respond.rules[2]: ET EXPLOIT …", or what the person said */
-	uint64_t packets, bytes; /* dropped, as last read from the kernel */
+	uint64_t flow_id;      /* of the flow that the verdict fell on; 0: none */
+	char why[120];         /* "respond.rules.2: ET EXPLOIT …", or what the person said */
+	uint64_t packets, bytes; /* dropped, as last read from the kernel (block_list_note) */
 };
 
-struct block_change { struct address prefix; uint8_t len; usec_t lasts; /* 0: for good */ };
-struct block_ops { /* called under the list's lock, from any thread; the batch is one transaction */
+struct block_change { struct address prefix; uint8_t len; usec_t lasts; /* from now; 0: for good */ };
+enum block_event { BLOCK_ADDED, BLOCK_EXTENDED /* a later end */, BLOCK_ESCALATED /* to a wider prefix */, BLOCK_REMOVED, BLOCK_EXPIRED, BLOCK_RESTORED };
+extern const char *const block_event_names[]; /* "block", "extend", "escalate", "unblock", "expire", "restore" */
+struct block_ops { /* called under the list's lock, from any thread */
+	/* One transaction as far as the kernel's sets can. -errno: the list stays as it was. NULL: no kernel. */
 	int (*change)(void *context, const struct block_change *remove, size_t n_remove, const struct block_change *add, size_t n_add, struct error *error);
+	/* After it happened; `covered`: how many blocks the new one took in. NULL: nobody listens. */
+	void (*event)(void *context, enum block_event what, const struct block *b, size_t covered);
 	void *context;
 };
 
 struct block_settings { /* respond.block.* */
 	uint32_t max;                    /* entries at most; then new ones are refused and counted */
-	uint32_t escalate_64, escalate_56, escalate_48; /* blocked members of a prefix that make it one block; 0: never */
+	/*
+	 * How many members make a prefix one block: addresses of a /64, /64s of a /56 in which somebody is blocked, /56s of a /48 likewise; 0: never.
+	 * Only blocks by a rule escalate.
+	 */
+	uint32_t escalate_64, escalate_56, escalate_48;
 	const char *state_file;          /* blocks with time left survive a restart; NULL: they do not */
 };
+int block_settings_read(struct block_settings *s, struct conf *conf, struct error *error);
 
 struct block_list;
-struct block_list *block_list_new(const struct block_settings *s, const struct block_ops *ops);
+struct block_list *block_list_new(const struct block_settings *s, const struct block_ops *ops); /* both are copied; state_file's text is not */
 void block_list_free(struct block_list *l);
 
 /*
- * Blocks; an address that is blocked already gets the later end. 1: escalated to a wider prefix (*done says which), 0: done, -ENOSPC: list full,
- * -errno: the kernel refused (the list is unchanged). The caller has asked the allow list for b->prefix; `allowed` is asked again for every wider prefix.
+ * Blocks; what is blocked already, by itself or within a wider prefix, gets the later end (a later end by less than a second changes nothing).
+ * 1: escalated to a wider prefix, 0: done; *done says what now stands. -EINVAL: no address or length, or its time is over; -ENOSPC: list
+ * full; -errno: the kernel refused (the list is unchanged). The caller has asked the allow list for b->prefix; `allowed` (NULL: nobody) is asked again for every wider prefix.
  */
 int block_list_add(struct block_list *l, const struct block *b, usec_t now, bool (*allowed)(void *context, const struct address *a, unsigned len), void *context,
 		   struct block *done, struct error *error);
-int block_list_remove(struct block_list *l, const struct address *a, unsigned len, struct error *error); /* -ENOENT: not blocked */
-void block_list_expire(struct block_list *l, usec_t now);
+int block_list_remove(struct block_list *l, const struct address *a, unsigned len, struct error *error); /* -ENOENT: not blocked, or within a wider one, which the words name */
+void block_list_expire(struct block_list *l, usec_t now); /* the kernel's elements have ended by themselves */
 size_t block_list_count(const struct block_list *l);
-/* In the order of their ends. The visitor must not call back into the list. */
+/* The block that an address is in. */
+bool block_list_find(struct block_list *l, const struct address *a, struct block *out);
+/* In the order of their ends, those for good last. The visitor must not call back into the list. */
 void block_list_visit(struct block_list *l, void (*visit)(void *context, const struct block *b), void *context);
-/* Everything again, after the table was made anew. */
+/* What the kernel counted for an element. False: there is no such block. */
+bool block_list_note(struct block_list *l, const struct address *a, unsigned len, uint64_t packets, uint64_t bytes);
+/* All into the kernel again, after the table was made anew. */
 int block_list_reload(struct block_list *l, usec_t now, struct error *error);
-/* State file, replaced by rename; reading drops what is over and what `allowed` now names. */
+/* State file, replaced by rename; reading drops what is over and what `allowed` now names, and is followed by one change of the kernel's sets. 0 if there is no file. */
 int block_list_save(struct block_list *l, struct error *error);
 int block_list_restore(struct block_list *l, usec_t now, bool (*allowed)(void *context, const struct address *a, unsigned len), void *context, struct error *error);

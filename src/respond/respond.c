@@ -15,6 +15,9 @@ struct responder {
 	usec_t now; /* the newest time seen */
 	struct alert culprit;
 	bool has_culprit, tagged;
+	struct respond_hooks hooks;
+	usec_t spared_at;  /* when a spared address was last told */
+	uint64_t spared;   /* and how many since were not */
 };
 
 static const struct setting rows[] = {
@@ -38,8 +41,20 @@ int respond_settings_read(struct respond_settings *s, struct conf *conf, const s
 	return 0;
 }
 
+int respond_settings_bind(struct respond_settings *s, const struct engine *e, struct error *error)
+{
+	if (!s->policy || !e)
+		return 0;
+	s->table = policy_table_new(s->policy, e);
+	return s->table ? 0 : error_set(error, ENOMEM, "out of memory");
+}
+
 void respond_settings_deinit(struct respond_settings *s)
 {
+	policy_table_free(s->table);
+	policy_free(s->policy);
+	s->table = NULL;
+	s->policy = NULL;
 	threshold_list_free(s->thresholds);
 	s->thresholds = NULL;
 }
@@ -61,6 +76,11 @@ void responder_use(struct responder *r, const struct respond_settings *s)
 	r->index = threshold_index_new(s->thresholds);
 	r->culprit = (struct alert){0};
 	r->has_culprit = r->tagged = false;
+}
+
+void responder_on_block(struct responder *r, const struct respond_hooks *hooks)
+{
+	r->hooks = hooks ? *hooks : (struct respond_hooks){0};
 }
 
 void responder_free(struct responder *r)
@@ -154,15 +174,96 @@ static void pass_packet(struct packet *p, bool flow)
 		p->flow->flags |= FLOW_ACTION_PASS;
 }
 
+/* ---- what a policy says ---- */
+
+/* The bits of an alert whose rule has got another action. */
+static uint8_t policy_bits(const struct policy_decision *d)
+{
+	static const uint8_t bits[POLICY_ACTION_N_] = {
+		[POLICY_DROP] = ACTION_ALERT | ACTION_DROP, [POLICY_REJECT] = ACTION_ALERT | ACTION_DROP | ACTION_REJECT,
+		[POLICY_BLOCK_SRC] = ACTION_ALERT | ACTION_DROP, [POLICY_BLOCK_DST] = ACTION_ALERT | ACTION_DROP, [POLICY_RELEASE] = ACTION_ALERT,
+		[POLICY_SLOW] = ACTION_ALERT, [POLICY_ALERT_ONLY] = ACTION_ALERT,
+	};
+	return bits[d->action];
+}
+
+static void spare(struct responder *r, const struct respond_block *b, const char *why)
+{
+	COUNT(r->counters, IPS_RESPOND_BLOCKS_SPARED);
+	if (r->spared_at && r->now - r->spared_at < USEC_PER_SEC) {
+		r->spared++;
+		return;
+	}
+	if (r->hooks.spare)
+		r->hooks.spare(r->hooks.context, b, why, r->spared);
+	r->spared_at = r->now;
+	r->spared = 0;
+}
+
+static void block(struct responder *r, const struct packet *p, const struct alert *a)
+{
+	const struct policy_decision *d = a->policy;
+	bool dst = d->action == POLICY_BLOCK_DST;
+	struct respond_block b = {.address = dst ? p->dst : p->src, .dst = dst, .lasts = d->lasts, .why = d->why, .alert = a, .packet = p,
+				  .flow = p->flow, .generation = policy_table_generation(r->settings->table)};
+	b.len = (uint8_t)(address_len(&b.address) * 8);
+	if (!b.len)
+		return; /* ARP and the like */
+	const char *why = policy_allow_why(r->settings->policy, &b.address, b.len);
+	if (why)
+		spare(r, &b, why);
+	else if (r->hooks.block && r->hooks.block(r->hooks.context, &b) >= 0)
+		COUNT(r->counters, IPS_RESPOND_BLOCKS);
+	else if (r->hooks.block)
+		COUNT(r->counters, IPS_RESPOND_BLOCKS_FAILED);
+}
+
+static void mark_flow(struct responder *r, struct flow *f, const struct policy_decision *d)
+{
+	if (!f || f->flags & FLOW_ACTION_DROP)
+		return;
+	if (d->action == POLICY_SLOW && f->mark == FLOW_MARK_NONE) {
+		f->mark = (uint8_t)(FLOW_MARK_SLOW + d->slow_class);
+		COUNT(r->counters, IPS_RESPOND_SLOWED);
+	} else if (d->action == POLICY_RELEASE && !f->released) {
+		f->mark = FLOW_MARK_RELEASED;
+		f->released = FLOW_RELEASED_POLICY;
+		COUNT(r->counters, IPS_RESPOND_RELEASED);
+	}
+}
+
+static void apply_policy(struct responder *r, struct packet *p, const struct alert *a)
+{
+	const struct policy_decision *d = a->policy;
+	bool blocks = d->action == POLICY_BLOCK_SRC || d->action == POLICY_BLOCK_DST;
+	if (!r->settings->ips || r->settings->ids_only)
+		return;
+	if (blocks)
+		block(r, p, a);
+	else if (d->action == POLICY_SLOW || d->action == POLICY_RELEASE)
+		mark_flow(r, p->flow, d);
+}
+
 static void act(struct responder *r, struct packet *p, struct alert *a)
 {
-	bool flow = takes_flow(a);
+	bool flow = takes_flow(a) || (a->policy && (a->policy->action == POLICY_BLOCK_SRC || a->policy->action == POLICY_BLOCK_DST));
 	if (flow)
 		a->flags |= ALERT_FLOW_ACTION;
+	if (a->policy)
+		apply_policy(r, p, a);
 	if (a->action & (ACTION_DROP | REJECTS))
 		drop_packet(r, p, a, flow);
 	if (a->action & ACTION_PASS)
 		pass_packet(p, flow);
+}
+
+/* A rate filter's new action stands: it is the user's word on this very rule. */
+static void decide(struct responder *r, struct alert *a, const struct packet *p)
+{
+	a->action = action_bits(a->sig->action);
+	a->policy = r->settings->table ? policy_table_find(r->settings->table, a, &p->src) : NULL;
+	if (a->policy)
+		a->action = policy_bits(a->policy);
 }
 
 /* A filter that turns an alert into a pass keeps it quiet; a rule that passes speaks if `alert` is written. */
@@ -176,8 +277,10 @@ static unsigned walk(struct responder *r, struct detect_scratch *s, struct packe
 	unsigned kept = 0;
 	for (unsigned i = 0; i < s->n_alerts; i++) {
 		struct alert a = s->alert[i];
-		a.action = action_bits(a.sig->action);
+		decide(r, &a, p);
 		enum judgement j = threshold_judge(r->index, r->shared, &a, p, r->now);
+		if (a.flags & ALERT_RATE_FILTERED)
+			a.policy = NULL;
 		if (j != JUDGED_NOTHING)
 			act(r, p, &a);
 		if (j != JUDGED_ALERT || is_quiet(&a))

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "detect/detect.h"
+#include "respond/policy.h"
 
 struct respond_settings {
 	struct threshold *thresholds;  /* threshold.config, in order; owned */
@@ -13,9 +13,12 @@ struct respond_settings {
 	bool ids_only;                 /* --ids: nothing is dropped */
 	const struct rule_vars *vars;
 	uint32_t packet_alert_max;
+	struct policy *policy;         /* `respond:`; owned. NULL: not read */
+	struct policy_table *table;    /* what it says to the engine's rules; owned. NULL: rules' own actions alone */
 };
 int respond_settings_read(struct respond_settings *s, struct conf *conf, const struct rule_vars *vars, bool ips, struct rule_set *findings, struct error *error);
-
+/* Once the engine is built: the policy becomes what acts. `e` may be NULL. */
+int respond_settings_bind(struct respond_settings *s, const struct engine *e, struct error *error);
 void respond_settings_deinit(struct respond_settings *s);
 
 struct responder;
@@ -23,6 +26,28 @@ struct responder *responder_new(const struct respond_settings *s, struct shared_
 /* After a reload: from now on by these settings. What was counted stays, by gid and sid. */
 void responder_use(struct responder *r, const struct respond_settings *s);
 void responder_free(struct responder *r);
+
+/* Somebody is to be blocked: by the worker's thread, before the verdict. */
+struct respond_block {
+	struct address address; /* the packet's source or destination, as it is seen in the hook: behind NAT the daemon knows better */
+	uint8_t len;
+	bool dst;
+	usec_t lasts;
+	const char *why;        /* policy_decision.why */
+	const struct alert *alert;
+	const struct packet *packet;
+	const struct flow *flow; /* NULL: none */
+	uint32_t generation;     /* of the rules */
+};
+struct respond_hooks {
+	/* As block_list_add: 0 or more: blocked. Whatever it says the packet and its flow are dropped. */
+	int (*block)(void *context, const struct respond_block *b);
+	/* The address may never be blocked, says the allow list; once a second at most, `more` were not told. */
+	void (*spare)(void *context, const struct respond_block *b, const char *allowed_as, uint64_t more);
+	void *context;
+};
+/* NULL hooks: a block is a drop. */
+void responder_on_block(struct responder *r, const struct respond_hooks *hooks);
 
 /*
  * Judges s->alert: what is left in s->alert[0 .. n_alerts) is to be logged, in order (suppressed and noalert ones are gone, but their actions
