@@ -10,9 +10,9 @@ nft 'table inet early { chain c { type filter hook prerouting priority 0; ct sta
 nft 'table ip nat { chain pre { type nat hook prerouting priority -100; ip daddr 10.23.1.1 tcp dport 8080 dnat to 198.51.100.2:80; }; }'
 nft 'table ip nat { chain post { type nat hook postrouting priority 100; ct status dnat accept; oifname "outside" masquerade; }; }'
 {
-	client late $V4 /page 6 >"$tmp/late4.txt" 2>&1 &
-	client late $V6 /page 6 >"$tmp/late6.txt" 2>&1 &
-	client late 10.23.1.1:8080 /page 6 >"$tmp/late8080.txt" 2>&1 &
+	client late $V4 /page "$tmp/go" >"$tmp/late4.txt" 2>&1 &
+	client late $V6 /page "$tmp/go" >"$tmp/late6.txt" 2>&1 &
+	client late 10.23.1.1:8080 /page "$tmp/go" >"$tmp/late8080.txt" 2>&1 &
 }
 for x in 4 6 8080; do
 	for _ in $(seq 100); do
@@ -34,6 +34,7 @@ check "what is not there is not found" answers 'failed: no such connection' of 6
 check "a protocol without ports is not found" answers 'failed: no such connection' of 1 $C4 0 $V4 0
 check "all three are released" answers 'done [3-9]' release-all
 check "their marks say so" answers "> $V6:80 .* mark 0x00000100 established" flows
+touch "$tmp/go"
 for x in 4 6 8080; do
 	for _ in $(seq 100); do
 		[ "$(wc -l <"$tmp/late$x.txt")" = 2 ] && break

@@ -4,11 +4,11 @@
 
 serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 echoes
 get ADDRESS PATH            fetches; prints the body's sha256; exit 1 refused or reset, 2 no answer in time
-late ADDRESS[:PORT] PATH S  the same, but asks only S seconds after it has connected (a port with IPv4 alone)
+late ADDRESS[:PORT] PATH F  the same, but connects first and asks when there is a file F (a port with IPv4 alone)
 udp ADDRESS TEXT [PORT]     sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
 big ADDRESS LENGTH          sends a datagram of that length; prints the echo's
 """
-import hashlib, http.server, random, socket, socketserver, sys, threading, time
+import hashlib, http.server, os, random, socket, socketserver, sys, threading, time
 
 LIMIT = 3.0
 
@@ -54,24 +54,21 @@ def serve(path):
     server.serve_forever()
 
 
-def get(address, path, wait=0.0):
+def get(address, path, sign=None):
     port = 80
     if address.count(":") == 1:
         address, port = address.split(":")
     with socket.create_connection((address, int(port)), LIMIT) as s:
         s.settimeout(LIMIT)
-        if wait:
+        if sign:
             print("connected", flush=True)
-            time.sleep(wait)
+        while sign and not os.path.exists(sign):
+            time.sleep(0.1)
         s.sendall(f"GET {path} HTTP/1.1\r\nHost: lab\r\nUser-Agent: kernel-test\r\nConnection: close\r\n\r\n".encode())
         data = b""
         while chunk := s.recv(1 << 16):
             data += chunk
     print(hashlib.sha256(data.split(b"\r\n\r\n", 1)[1]).hexdigest())
-
-
-def late(address, path, wait):
-    get(address, path, float(wait))
 
 
 def exchange(address, data, port=5353):
@@ -93,7 +90,7 @@ def big(address, length):
 
 
 try:
-    {"serve": serve, "get": get, "late": late, "udp": udp, "big": big}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "get": get, "late": get, "udp": udp, "big": big}[sys.argv[1]](*sys.argv[2:])
 except TimeoutError:
     print("no answer")
     sys.exit(2)
