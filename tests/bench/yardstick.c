@@ -5,10 +5,10 @@
  *
  * usage: yardstick CAPTURE RULES...
  *
- * The longest content of every active rule is compiled into one database; the capture (Ethernet) is read into memory; then
- * every TCP and UDP payload is scanned once for all patterns. `flow` is the same walk with a hash look-up instead of the
- * scan: near the floor of any engine. `scan` is a yardstick and no floor: an engine need not look for every pattern in every
- * byte. One JSON object is printed: compile_s, flow_s, scan_s, packets, bytes, patterns, matches.
+ * The fast pattern of every active rule (the content it names so, else its longest) is compiled into one database; the capture
+ * (Ethernet) is read into memory; then every TCP and UDP payload is scanned once for all patterns. `flow` is the same walk with a hash
+ * look-up instead of the scan: near the floor of any engine. `scan` is a yardstick and no floor: an engine need not look for every
+ * pattern in every byte. One JSON object is printed: compile_s, flow_s, scan_s, packets, bytes, patterns, matches.
  */
 #include <hs.h>
 #include <pcap/pcap.h>
@@ -26,7 +26,7 @@ struct view {
 struct pattern {
 	unsigned char byte[256];
 	size_t len;
-	int nocase;
+	int nocase, chosen;
 };
 
 static struct view *frames;
@@ -47,18 +47,17 @@ static void fail(const char *what, const char *why)
 	exit(1);
 }
 
-/* Reads one quoted content; returns where it ends. */
-static const char *read_content(const char *p, struct pattern *out)
+/* The bytes of a quoted content. */
+static void read_content(const char *p, struct pattern *out)
 {
 	int hex = 0;
-	out->len = 0;
 	for (; *p && *p != '"' && out->len < sizeof out->byte; p++) {
 		if (*p == '|') {
 			hex = !hex;
 		} else if (hex && *p != ' ') {
 			unsigned value;
 			if (sscanf(p, "%2x", &value) != 1)
-				return p;
+				return;
 			out->byte[out->len++] = (unsigned char)value;
 			p++;
 		} else if (!hex) {
@@ -67,27 +66,57 @@ static const char *read_content(const char *p, struct pattern *out)
 			out->byte[out->len++] = (unsigned char)*p;
 		}
 	}
+}
+
+/* Where an option ends: at a semicolon that is neither quoted nor escaped. */
+static const char *option_end(const char *p)
+{
+	for (int quoted = 0; *p && (quoted || *p != ';'); p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+	}
 	return p;
 }
 
-static void keep_longest(const char *rule)
+static int is_named(const char *option, const char *name)
 {
-	struct pattern best = {.len = 0};
-	for (const char *p = rule; (p = strstr(p, "content:\"")); ) {
-		struct pattern one;
-		p = read_content(p + 9, &one);
-		const char *next = strstr(p, "content:"), *nocase = strstr(p, "nocase;");
-		one.nocase = nocase && (!next || nocase < next);
-		if (one.len > best.len)
-			best = one;
-	}
-	if (best.len < 2)
-		return;
+	size_t n = strlen(name);
+	return strncmp(option, name, n) == 0 && (option[n] == ':' || option[n] == ';');
+}
+
+static void keep(const struct pattern *p)
+{
 	if (n_patterns % 1024 == 0)
 		patterns = realloc(patterns, (n_patterns + 1024) * sizeof *patterns);
 	if (!patterns)
 		fail("patterns", "out of memory");
-	patterns[n_patterns++] = best;
+	patterns[n_patterns++] = *p;
+}
+
+/* Of the contents that must be there, the one that the rule names as its fast pattern, or else the first of the longest. */
+static void keep_fast_pattern(const char *rule)
+{
+	struct pattern best = {.len = 0}, last = {.len = 0};
+	const char *end;
+	for (const char *p = strchr(rule, '('); p && *p; p = end) {
+		p += 1 + strspn(p + 1, " \t");
+		end = option_end(p);
+		int is_content = is_named(p, "content") || is_named(p, "uricontent");
+		if (is_content || !*end) {
+			if (last.len && (last.chosen || (!best.chosen && last.len > best.len)))
+				best = last;
+			last = (struct pattern){.len = 0};
+		}
+		const char *text = p + strcspn(p, ":");
+		if (is_content && text[1 + strspn(text + 1, " ")] == '"')
+			read_content(text + 2 + strspn(text + 1, " "), &last);
+		last.nocase |= is_named(p, "nocase");
+		last.chosen |= is_named(p, "fast_pattern");
+	}
+	if (best.len)
+		keep(&best);
 }
 
 static void read_rules(const char *path)
@@ -98,8 +127,8 @@ static void read_rules(const char *path)
 	if (!f)
 		fail(path, "cannot be opened");
 	while (getline(&line, &room, f) > 0)
-		if (strncmp(line, "alert ", 6) == 0)
-			keep_longest(line);
+		if (*line != '#')
+			keep_fast_pattern(line);
 	free(line);
 	fclose(f);
 }
