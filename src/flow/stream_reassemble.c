@@ -714,6 +714,8 @@ static void prune_side(struct stream_engine *e, struct tcp_session *s, int direc
 		store_cut(&e->pool, side->store, side->base);
 	if (side->store && !side->store->n_runs)
 		drop_store(e, side);
+	if (side->store && s->state == TCP_CLOSED)
+		store_fit(&e->pool, side->store);
 }
 
 void stream_prune(struct stream_engine *e, struct flow *f)

@@ -418,6 +418,24 @@ uint64_t store_reach_back(const struct stream_store *s, uint64_t from)
 	return s->run[i].start;
 }
 
+void store_fit(struct store_pool *pool, struct stream_store *s)
+{
+	for (uint32_t i = 0; i < s->n_runs; i++) {
+		struct store_run *r = &s->run[i];
+		uint32_t room;
+		if (class_of(r->len) >= class_of(r->room))
+			continue;
+		uint8_t *data = block_take(pool, r->len, &room);
+		if (!data)
+			return;
+		memcpy(data, r->data + r->head, r->len);
+		block_give(pool, r->data, r->room);
+		r->data = data;
+		r->head = 0;
+		r->room = room;
+	}
+}
+
 void store_cut(struct store_pool *pool, struct stream_store *s, uint64_t offset)
 {
 	uint32_t gone = 0;

@@ -66,3 +66,5 @@ uint64_t store_next(const struct stream_store *s, uint64_t from);
 uint64_t store_reach_back(const struct stream_store *s, uint64_t from);
 /* Lets go of what lies left of `offset`. */
 void store_cut(struct store_pool *pool, struct stream_store *s, uint64_t offset);
+/* Nothing more is expected: what is left moves to blocks of its size. */
+void store_fit(struct store_pool *pool, struct stream_store *s);
