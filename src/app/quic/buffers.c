@@ -70,6 +70,7 @@ GETTER(ja4_hash)
 const struct app_keyword quic_keywords[] = {
 	AT(APP_BUFFER, "quic.version", EITHER, version, "version of the packet, as it is sent"),
 	AT(APP_BUFFER, "quic.sni", REQUEST, sni, "server name the client asks for"),
+	AT(APP_BUFFER, "tls.sni", REQUEST, sni, "server name the client asks for"),
 	AT(APP_BUFFER, "quic.ua", REQUEST, ua, "user agent of a Google client"),
 	AT(APP_MULTI_BUFFER, "quic.cyu.hash", REQUEST, cyu_hash, "CYU: MD5"),
 	AT(APP_MULTI_BUFFER, "quic.cyu.string", REQUEST, cyu_string, "CYU: version and tags of a Google client"),

@@ -33,6 +33,11 @@ static const uint8_t *salt_of(uint32_t version)
 	return draft < 23 || draft > 34 ? NULL : draft < 29 ? salt_23 : draft < 33 ? salt_29 : salt_1;
 }
 
+bool quic_is_known(uint32_t version)
+{
+	return salt_of(version) != NULL;
+}
+
 /* RFC 8446 7.1: HKDF-Expand-Label without context. Labels are ours and short. */
 static void expand(const uint8_t secret[32], const char *label, size_t len, uint8_t *out)
 {

@@ -43,7 +43,8 @@ static bool ids(struct reader *r, struct quic_header *out)
 	out->dcid = reader_bytes(r, n);
 	uint8_t m = reader_u8(r);
 	out->scid = reader_bytes(r, m);
-	return !r->failed && n <= QUIC_MAX_CID && m <= QUIC_MAX_CID;
+	/* RFC 8999 5.1: versions that are not known may have longer ones */
+	return !r->failed && ((n <= QUIC_MAX_CID && m <= QUIC_MAX_CID) || !quic_is_known(out->version));
 }
 
 /* What follows the ids: of an Initial the token; the length of the rest, unless all that is left belongs to it. */

@@ -116,6 +116,22 @@ static bool take_frames(const struct packet_place *p, const struct quic_header *
 	return true;
 }
 
+/* The keys of the connection; of a client's packet its own id's too: a stray datagram before it must not hide what follows. */
+static bool open_packet(const struct packet_place *p, const struct quic_header *h, struct bytes packet, uint8_t *plain, struct bytes *payload)
+{
+	struct quic_state *s = p->s;
+	struct quic_keys own;
+	if (quic_unprotect(&s->keys.side[p->direction], packet, h->len, plain, payload))
+		return true;
+	if (p->direction != TO_SERVER || !quic_keys_make(&own, h->version, h->dcid) ||
+	    !quic_unprotect(&own.side[TO_SERVER], packet, h->len, plain, payload))
+		return false;
+	s->keys = own;
+	crypto_free(s, TO_SERVER);
+	crypto_free(s, TO_CLIENT);
+	return true;
+}
+
 /* An Initial packet. False: the rest of the datagram makes no sense. */
 static bool take_initial(const struct packet_place *p, const struct quic_header *h, struct bytes packet)
 {
@@ -126,7 +142,7 @@ static bool take_initial(const struct packet_place *p, const struct quic_header 
 		s->has_keys = quic_keys_make(&s->keys, h->version, h->dcid);
 	if (!s->has_keys || payload.len == 0)
 		return take_frames(p, h, payload);
-	if (packet.len > sizeof plain || !quic_unprotect(&s->keys.side[p->direction], packet, h->len, plain, &payload)) {
+	if (packet.len > sizeof plain || !open_packet(p, h, packet, plain, &payload)) {
 		tx_event(p, h->version, QUIC_EVENT_FAILED_DECRYPT);
 		return false;
 	}
@@ -136,8 +152,9 @@ static bool take_initial(const struct packet_place *p, const struct quic_header 
 /* The client begins anew, with keys by the id that the server chose (RFC 9000 17.2.5). */
 static void take_retry(const struct packet_place *p)
 {
-	if (p->direction != TO_CLIENT || !p->s->has_keys)
+	if (p->direction != TO_CLIENT || !p->s->has_keys || p->s->retried)
 		return;
+	p->s->retried = true;
 	p->s->has_keys = p->s->hello[TO_SERVER] = false;
 	crypto_free(p->s, TO_SERVER);
 }

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { USUAL_CID = 16 };
+
 static const char *const requests[] = {"request_started", "request_complete", NULL};
 static const char *const responses[] = {"response_started", "response_complete", NULL};
 
@@ -15,18 +17,19 @@ const char *const quic_event_names[] = {
 };
 
 /*
- * RFC 9000 17.2, 17.3: what comes to these ports and can be read as a header. Old versions and short headers have no mark to know
- * them by, so a long header whose connection ids do not fit is all that is refused.
+ * RFC 8999 5, RFC 9000 17.3: what comes to these ports and can be read as a header. Old versions and short headers have no mark to
+ * know them by: all that is refused is a long header that its connection ids leave, and a datagram too short for ids as they are.
  */
 static enum app_probe_result probe(struct bytes data, int direction, const struct flow *f, unsigned *swap)
 {
 	struct reader r = reader_over(data);
-	if (!(reader_u8(&r) & 0x80) || quic_is_google(reader_u32(&r)))
+	if (!(reader_u8(&r) & 0x80))
+		return data.len > USUAL_CID ? PROBE_YES : PROBE_NO;
+	if (quic_is_google(reader_u32(&r)))
 		return PROBE_YES;
-	uint8_t destination = reader_u8(&r);
-	reader_skip(&r, destination);
-	uint8_t source = reader_u8(&r);
-	return !r.failed && destination <= QUIC_MAX_CID && source <= QUIC_MAX_CID ? PROBE_YES : PROBE_NO;
+	reader_skip(&r, reader_u8(&r));
+	reader_skip(&r, reader_u8(&r));
+	return r.failed ? PROBE_NO : PROBE_YES;
 }
 
 /* Fingerprints are part of each record, whatever is set for TLS. */

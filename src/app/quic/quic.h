@@ -55,7 +55,7 @@ struct quic_crypto { /* fragments of one direction's hello, in order of their of
 };
 
 struct quic_state {
-	bool has_keys;
+	bool has_keys, retried;  /* one Retry counts: a client lets a second one lie (RFC 9000 17.2.5.2) */
 	struct quic_keys keys;
 	bool hello[2];           /* has been read: what follows is encrypted with keys that we do not have */
 	struct quic_crypto *crypto[2];
@@ -82,7 +82,9 @@ bool quic_varint(struct reader *r, uint64_t *out);
 /* "Q046" for those of Google's versions that are read, else 0. */
 bool quic_is_google(uint32_t version);
 
-/* crypto.c: keys by the client's first destination connection id (RFC 9001 5.2). False: not a version whose keys are known. */
+/* crypto.c: a version whose keys are known. */
+bool quic_is_known(uint32_t version);
+/* Keys by the client's first destination connection id (RFC 9001 5.2). False: not a version whose keys are known. */
 bool quic_keys_make(struct quic_keys *k, uint32_t version, struct bytes dcid);
 /*
  * Takes off the protection of a packet: `packet` begins with its header (which is `header_len` long up to the packet number) and ends
@@ -104,6 +106,6 @@ void quic_close(struct app_flow *a);
 enum app_result quic_parse(struct app_flow *a, int direction, struct app_input *in);
 
 /* buffers.c, log.c */
-enum { N_QUIC_KEYWORDS = 10 };
+enum { N_QUIC_KEYWORDS = 11 };
 extern const struct app_keyword quic_keywords[N_QUIC_KEYWORDS];
 bool quic_log(struct json *j, struct app_flow *a, struct app_tx *tx, int direction, const struct app_log_options *o);

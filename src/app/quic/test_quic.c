@@ -202,6 +202,40 @@ static void what_does_not_open(void **state)
 	teardown(&x);
 }
 
+/* RFC 9000 17.2.5: after a Retry the client begins anew, with keys by another id; a second Retry changes nothing. */
+static void retries(void **state)
+{
+	static const uint8_t retry[] = {0xf0, 0, 0, 0, 1, 0, 4, 9, 9, 9, 9, 't', 'o', 'k', 'e', 'n', 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+	struct fixture x;
+	uint8_t b[512];
+	size_t n = unhex(client_frames, b);
+	setup(&x, PROTO_UDP, 443);
+	send_frames(&x, TO_SERVER, 0, bytes_of(b, n));
+	send(&x, TO_CLIENT, bytes_of(retry, sizeof retry));
+	send_frames(&x, TO_SERVER, 1, bytes_of(b, n));
+	assert_non_null(strstr(said(&x, 2, TO_SERVER), "example.com"));
+	send(&x, TO_CLIENT, bytes_of(retry, sizeof retry));
+	send(&x, TO_CLIENT, bytes_of(b, unhex(server_packet, b)));
+	assert_non_null(strstr(said(&x, 4, TO_CLIENT), "ja3s"));
+	teardown(&x);
+}
+
+/* Something else under the same ports first, with an id of its own: it does not open; what comes after it does. */
+static void stray_packet_first(void **state)
+{
+	struct fixture x;
+	uint8_t b[512], packet[PROTECTED_MAX];
+	setup(&x, PROTO_UDP, 443);
+	size_t n = protect(TO_SERVER, 0, bytes_of(b, unhex(client_frames, b)), packet);
+	packet[6] ^= 1;
+	send(&x, TO_SERVER, bytes_of(packet, n));
+	assert_true(tx_has_event(x.flow.app, tx_at(&x, 0), "failed_decrypt"));
+	packet[6] ^= 1;
+	send(&x, TO_SERVER, bytes_of(packet, n));
+	assert_non_null(strstr(said(&x, 1, TO_SERVER), "example.com"));
+	teardown(&x);
+}
+
 /* Q046: ids by halves of a byte, a hash before the frames, a stream that begins with CHLO: two tags, little-endian ends. */
 static void google(void **state)
 {
@@ -223,7 +257,7 @@ static void google(void **state)
 static void types(void **state)
 {
 	struct quic_header h;
-	uint8_t packet[32] = {0xf0, 0, 0, 0, 1, 0, 0};
+	uint8_t packet[48] = {0xf0, 0, 0, 0, 1, 0, 0};
 	assert_true(quic_header_read(bytes_of(packet, sizeof packet), &h));
 	assert_int_equal(h.type, QUIC_RETRY);
 	store_be32(packet + 1, 0x6b3343cf);
@@ -239,6 +273,9 @@ static void types(void **state)
 	store_be32(packet + 1, 1);
 	packet[5] = 21;
 	assert_false(quic_header_read(bytes_of(packet, sizeof packet), &h));
+	store_be32(packet + 1, 0x0a0a0a0a); /* RFC 8999 5.1: other versions may have longer ids */
+	assert_true(quic_header_read(bytes_of(packet, sizeof packet), &h));
+	assert_int_equal(h.dcid.len, 21);
 }
 
 /* RFC 9000 A.1. */
@@ -261,7 +298,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_of_version_1), cmocka_unit_test(keys_of_version_2), cmocka_unit_test(servers_packet), cmocka_unit_test(both_hellos),
 		cmocka_unit_test(pieces_out_of_order), cmocka_unit_test(too_far_out), cmocka_unit_test(too_many_pieces),
-		cmocka_unit_test(what_does_not_open), cmocka_unit_test(google), cmocka_unit_test(types), cmocka_unit_test(varints),
+		cmocka_unit_test(what_does_not_open), cmocka_unit_test(google), cmocka_unit_test(retries),
+		cmocka_unit_test(stray_packet_first), cmocka_unit_test(types), cmocka_unit_test(varints),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
