@@ -463,8 +463,8 @@ static bool establish(struct segment *g)
 }
 
 /*
- * The server speaks although the client's last ACK was not seen. Either that packet was lost on its way to us (then the server
- * acknowledges data, or it is a fast open), or somebody injects data.
+ * The server speaks although the client's last ACK was not seen. Either that packet was lost on its way to us, or it is a fast open, or
+ * somebody injects data. What acknowledges bytes of the client that nobody saw is not believed; the client itself can go on.
  */
 static bool server_on_syn_recv(struct segment *g)
 {
@@ -476,9 +476,10 @@ static bool server_on_syn_recv(struct segment *g)
 			return segment_refuse(g, EVENT_STREAM_4WHS_INVALID_ACK);
 		return establish(g);
 	}
-	bool client_went_on = !g->e->settings.inline_mode && seq_gt(g->ack, g->to->next_seq); /* inline, nothing is lost before us */
-	if (s->fast_open || (s->midstream_synack && g->seq == g->from->next_seq) || client_went_on)
+	if (s->fast_open || (s->midstream_synack && g->seq == g->from->next_seq))
 		return establish(g);
+	if (!g->e->settings.inline_mode && seq_gt(g->ack, g->to->next_seq)) /* nobody has seen the client say that */
+		return segment_refuse(g, EVENT_STREAM_3WHS_WRONG_SEQ_WRONG_ACK);
 	if (g->len) {
 		segment_event(g, EVENT_STREAM_3WHS_ACK_DATA_INJECT);
 		/* who only listens may have been told things in another order than they happened */
