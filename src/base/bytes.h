@@ -91,6 +91,14 @@ static inline void store_be32(uint8_t *p, uint32_t v)
 	store_be16(p + 2, (uint16_t)v);
 }
 
+/* Two hexadecimal digits; returns what follows them. */
+static inline char *hex_put(char *out, uint8_t v)
+{
+	out[0] = "0123456789abcdef"[v >> 4];
+	out[1] = "0123456789abcdef"[v & 15];
+	return out + 2;
+}
+
 struct reader {
 	const uint8_t *p, *end;
 	bool failed;

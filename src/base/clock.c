@@ -66,14 +66,15 @@ static void write_second(struct iso_second *s, time_t second)
 
 void clock_format_iso(usec_t t, char *out)
 {
-	static _Thread_local struct iso_second cached;
+	static _Thread_local struct iso_second recent[16]; /* a flow's record says when it began, too */
 	time_t second;
 	unsigned fraction;
 	split(t, &second, &fraction);
-	if (second != cached.second || !cached.len)
-		write_second(&cached, second);
-	memcpy(out, cached.text, cached.len + 1);
-	for (char *p = out + cached.hole + 6; p-- > out + cached.hole; fraction /= 10)
+	struct iso_second *cached = &recent[second & 15];
+	if (second != cached->second || !cached->len)
+		write_second(cached, second);
+	memcpy(out, cached->text, cached->len + 1);
+	for (char *p = out + cached->hole + 6; p-- > out + cached->hole; fraction /= 10)
 		*p = (char)('0' + fraction % 10);
 }
 

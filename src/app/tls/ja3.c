@@ -47,7 +47,8 @@ static void hash(struct bytes text, char out[33])
 	md5_update(&ctx, text.len, text.data);
 	md5_digest(&ctx, sizeof digest, digest);
 	for (unsigned i = 0; i < sizeof digest; i++)
-		snprintf(out + i * 2, 3, "%02x", digest[i]);
+		out = hex_put(out, digest[i]);
+	*out = 0;
 }
 
 static struct text begin(struct tls_tx *t, size_t numbers, uint16_t version)

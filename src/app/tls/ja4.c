@@ -67,13 +67,14 @@ static void alpn_text(const struct tls_side *client, char out[3])
 /* "1301,1302": numbers in order, values of RFC 8701 left out. */
 static void digest_numbers(struct sha256_ctx *ctx, const uint16_t *v, unsigned n)
 {
-	char text[6];
+	char text[5] = ",";
 	unsigned used = 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (tls_is_grease(v[i]))
 			continue;
-		snprintf(text, sizeof text, "%s%04x", used++ ? "," : "", v[i]);
-		sha256_update(ctx, strlen(text), (const uint8_t *)text);
+		hex_put(hex_put(text + 1, (uint8_t)(v[i] >> 8)), (uint8_t)v[i]);
+		unsigned skip = used++ == 0; /* no comma before the first */
+		sha256_update(ctx, sizeof text - skip, (const uint8_t *)text + skip);
 	}
 }
 
@@ -82,7 +83,8 @@ static void digest_text(struct sha256_ctx *ctx, char out[13])
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	sha256_digest(ctx, sizeof digest, digest);
 	for (unsigned i = 0; i < 6; i++)
-		snprintf(out + i * 2, 3, "%02x", digest[i]);
+		out = hex_put(out, digest[i]);
+	*out = 0;
 }
 
 /* A sorted copy, in the transaction's arena; `without_names`: no SNI and no ALPN. */

@@ -397,6 +397,8 @@ void x509_fingerprint(struct bytes der, char out[60])
 	sha1_init(&ctx);
 	sha1_update(&ctx, der.len, der.data);
 	sha1_digest(&ctx, sizeof digest, digest);
-	for (unsigned i = 0; i < sizeof digest; i++)
-		snprintf(out + i * 3, 4, "%02x%s", digest[i], i + 1 < sizeof digest ? ":" : "");
+	for (unsigned i = 0; i < sizeof digest; i++) {
+		out = hex_put(out, digest[i]);
+		*out++ = i + 1 < sizeof digest ? ':' : 0;
+	}
 }
