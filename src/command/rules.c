@@ -6,7 +6,7 @@
 #include "command/command.h"
 
 #include "base/json.h"
-#include "detect/detect.h"
+#include "respond/policy.h"
 #include "rule/lists.h"
 
 #include <dirent.h>
@@ -29,6 +29,8 @@ struct check {
 	struct detect_registry *registry;
 	struct rule_set rules;
 	size_t evaluated, unsupported, partial, skipped;
+	struct policy *policy;
+	size_t dropped; /* alert rules that the policy turns into drops, or more */
 	bool unread; /* a file could not be read */
 };
 
@@ -102,7 +104,17 @@ static int read_configuration(struct check *c, struct error *error)
 	c->lists = c->vars ? rule_lists_read(c->conf, &c->rules, error) : NULL;
 	c->app = c->lists ? app_context_new(c->conf, false, error) : NULL;
 	c->registry = c->app ? detect_registry_new(c->conf, error) : NULL;
-	return c->registry ? 0 : -EINVAL;
+	struct policy_context about = {.vars = c->vars, .lists = c->lists};
+	c->policy = c->registry ? policy_read(c->conf, &about, error) : NULL;
+	return c->policy ? 0 : -EINVAL;
+}
+
+/* As far as it can be said without a packet: what depends on its source is left out. */
+static bool policy_drops(const struct check *c, const struct signature *s)
+{
+	int at = policy_find(c->policy, s, 0);
+	const struct policy_decision *d = at < 0 ? NULL : policy_decision(c->policy, at);
+	return d && s->action == RULE_ALERT && !d->source_set && d->action >= POLICY_DROP && d->action <= POLICY_BLOCK_DST;
 }
 
 static void load_file(struct check *c, const char *path)
@@ -180,6 +192,7 @@ static void compile_rules(struct check *c)
 		if (s) {
 			c->evaluated++;
 			c->partial += (s->flags & SIG_PARTIAL) != 0;
+			c->dropped += policy_drops(c, s);
 			lint_rule(c, r, s);
 			signature_release(s);
 			continue;
@@ -212,6 +225,7 @@ static void print_json(const struct check *c)
 	json_uint(&j, "unsupported", c->unsupported);
 	json_uint(&j, "partial", c->partial);
 	json_uint(&j, "skipped", c->skipped);
+	json_uint(&j, "alerts_dropped_by_policy", c->dropped);
 	json_close(&j);
 	json_open_array(&j, "findings");
 	for (const struct finding *f = c->rules.findings; f; f = f->next) {
@@ -286,6 +300,7 @@ static void print_text(const struct check *c)
 		print_sums(c, (enum finding_severity)s);
 	printf("%zu active rules in %zu files: %zu evaluated (%zu of them partially), %zu not supported, %zu left out by `requires`; %zu disabled; %zu errors\n",
 	       c->rules.n_active, c->rules.n_files, c->evaluated, c->partial, c->unsupported, c->skipped, c->rules.n_disabled, c->rules.n_errors);
+	printf("`sluice run` would drop on %zu alert rules (respond.profile: %s)\n", c->dropped, policy_profile(c->policy));
 }
 
 static bool has_failed(const struct check *c)
@@ -316,6 +331,7 @@ static int check_rules(struct check *c)
 static void check_deinit(struct check *c)
 {
 	rule_set_free(&c->rules);
+	policy_free(c->policy);
 	detect_registry_free(c->registry);
 	app_context_free(c->app);
 	rule_lists_free(c->lists);

@@ -2,8 +2,12 @@
 /* The stats record of a live run. */
 #include "daemon/run.h"
 
+#include "base/log.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define LOG_MODULE "run"
 
 typedef uint64_t pair[2];
 
@@ -83,6 +87,16 @@ void figures_publish(struct live_worker *w)
 	figures_free(old);
 }
 
+/* A flood is said once a record of stats, not once a packet. */
+static void say_suppressed(const struct figures *sum)
+{
+	static uint64_t told;
+	uint64_t now = sum->counters.value[COUNTER_IPS_RESPOND_DROP_RECORDS_SUPPRESSED];
+	if (now > told)
+		log_notice("%llu drop records were left out (respond.drop-records); the packets are counted", (unsigned long long)(now - told));
+	told = now;
+}
+
 void run_write_stats(struct live *l, usec_t now)
 {
 	struct figures *sum = figures_new();
@@ -94,6 +108,7 @@ void run_write_stats(struct live *l, usec_t now)
 			add(sum, &w->published->counters, w->published->events, &w->published->app);
 		pthread_mutex_unlock(&w->lock);
 	}
+	say_suppressed(sum);
 	output_stats(l->runtime.outputs, &sum->counters, sum->events, &sum->app, now, l->since);
 	figures_free(sum);
 }

@@ -259,7 +259,7 @@ static void count_verdict(struct worker *w, const struct packet *p, bool dropped
 {
 	if (!w->runtime->options.ips)
 		return;
-	if (!dropped) {
+	if (!dropped || w->runtime->options.ids_only) {
 		COUNT(&w->counters, IPS_ACCEPTED);
 		return;
 	}

@@ -25,7 +25,7 @@ struct eve_options {
 	/* anomaly */
 	bool decode, stream, applayer, packethdr;
 	/* drop */
-	bool drop_alerts, drop_all, drop_verdict;
+	bool drop_alerts, drop_all, drop_verdict, drop_named;
 	/* files */
 	bool force_magic, force_md5, force_sha1, force_sha256;
 	/* stats */
@@ -50,6 +50,7 @@ struct outputs {
 	struct sink *fast;
 	struct sink *sinks;
 	bool none, stats_on;
+	uint32_t drop_limit;     /* respond.drop-records: a second and worker; 0: as many as there are */
 	bool failed;             /* writing has failed, in a folder that may be closed already: said once for all */
 	usec_t opened;
 	uint64_t stats_written;
@@ -67,6 +68,8 @@ struct output_worker {
 	size_t payload_room;
 	const char *overwrite[2]; /* address to show as source, destination (xff); NULL: the packet's */
 	bool ether_type;          /* the record says the frame's type */
+	usec_t drop_second;       /* when drop_records were counted from */
+	uint32_t drop_records;
 };
 
 /* Which way round a record names the ends. */

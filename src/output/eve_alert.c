@@ -188,6 +188,12 @@ static void write_alert(struct output_worker *w, const struct eve *e, struct pac
 		write_packet(&j, p);
 	if (e->options.alert_verdict)
 		eve_verdict(&j, p, w->outputs);
+	if (a->policy) {
+		json_open(&j, "sluice");
+		json_string(&j, "policy", a->policy->why);
+		json_string(&j, "do", policy_action_names[a->policy->action]);
+		json_close(&j);
+	}
 	eve_end(w, e, &j);
 }
 

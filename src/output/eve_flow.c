@@ -7,6 +7,9 @@
 static const char *const state_names[] = {"new", "established", "closed", "bypassed", "bypassed"};
 static const char *const reason_names[] = {"timeout", "forced", "shutdown", "tcp_reuse"};
 
+/* By enum flow_release. */
+static const char *const release_names[] = {NULL, "policy", "rule", "depth", "person"};
+
 static int64_t age_of(const struct flow *f)
 {
 	return f->last / USEC_PER_SEC - f->first / USEC_PER_SEC;
@@ -93,6 +96,8 @@ static void write_flow(struct json *j, const struct flow *f, bool ips)
 		json_bool(j, "elephant", true);
 	if (f->state >= FLOW_BYPASSED)
 		json_string(j, "bypass", f->state == FLOW_BYPASSED ? "local" : "capture");
+	if (f->released < sizeof release_names / sizeof *release_names && release_names[f->released])
+		json_string(j, "released", release_names[f->released]);
 	json_string(j, "state", state_names[f->state]);
 	json_string(j, "reason", reason_names[f->end_reason]);
 	json_bool(j, "alerted", f->flags & FLOW_ALERTED);

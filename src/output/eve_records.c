@@ -145,9 +145,27 @@ static bool drop_is_due(const struct eve *e, const struct outputs *o, const stru
 	return !(f->flags & (packet_direction(p) ? FLOW_WAS_DROP_LOGGED_TC : FLOW_WAS_DROP_LOGGED_TS));
 }
 
+/* At most so many a second; the rest is counted. */
+static bool drop_has_room(struct output_worker *w, const struct packet *p)
+{
+	uint32_t limit = w->outputs->drop_limit;
+	if (!limit)
+		return true;
+	if (p->time - w->drop_second >= USEC_PER_SEC || p->time < w->drop_second) {
+		w->drop_second = p->time;
+		w->drop_records = 0;
+	}
+	if (w->drop_records < limit) {
+		w->drop_records++;
+		return true;
+	}
+	COUNT(w->detect->counters, IPS_RESPOND_DROP_RECORDS_SUPPRESSED);
+	return false;
+}
+
 void eve_drop(struct output_worker *w, const struct eve *e, struct packet *p)
 {
-	if (!drop_is_due(e, w->outputs, p))
+	if (!drop_is_due(e, w->outputs, p) || !drop_has_room(w, p))
 		return;
 	struct json j = eve_begin(w, e, p, p->flow, "drop", EVE_AS_PACKET, UINT64_MAX, p->time);
 	if (p->flow)

@@ -50,3 +50,6 @@ void output_packet(struct output_worker *w, struct packet *p, const char *pcap_f
 void output_transactions(struct output_worker *w, struct flow *f, struct packet *p, bool flow_ends); /* files, transactions, their anomalies; marks them logged */
 void output_flow(struct output_worker *w, struct flow *f, usec_t now);
 void output_stats(struct outputs *o, const struct counters *sum, const uint64_t *event_counts, const struct app_worker *app, usec_t now, usec_t since);
+/* A "block" record: who was blocked or is no longer, and why (docs/respond.md). `covered`: blocks that the new one took in. Any thread. */
+struct block;
+void output_block(struct outputs *o, const char *action, const struct block *b, size_t covered, usec_t now);

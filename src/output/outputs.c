@@ -178,6 +178,8 @@ static uint64_t loggers_named(const char *name)
 
 static void read_type(struct eve_options *o, const char *name, struct conf *n)
 {
+	if (strcmp(name, "drop") == 0)
+		o->drop_named = true;
 	if (n ? !conf_bool(n, "enabled", true) : strcmp(name, "arp") == 0)
 		return;
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -243,6 +245,11 @@ static int open_output(struct outputs *o, const char *name, struct conf *n, stru
 		return 0;
 	struct eve *e = xcalloc(1, sizeof *e);
 	read_eve(&e->options, n);
+	/* on a gateway nothing is dropped without a word, unless somebody wants it so */
+	if (o->context.live && o->context.ips && !e->options.drop_named && e->options.kinds & EVE_ALERT) {
+		e->options.kinds |= EVE_DROP;
+		e->options.drop_alerts = true;
+	}
 	for (const struct eve *x = o->eves; x; x = x->next)
 		if (x->options.kinds & e->options.kinds & EVE_ANOMALY) {
 			free(e);
@@ -260,16 +267,30 @@ static int open_output(struct outputs *o, const char *name, struct conf *n, stru
 	return 0;
 }
 
+/* A flood of dropped packets must not fill the disk; a replay has all it reads. */
+static int read_drop_limit(struct outputs *o, struct error *error)
+{
+	static const struct setting row = {.key = "respond.drop-records", .kind = SETTING_U32, .absent = "100",
+					   .help = "drop records a second and worker; 0: no limit"};
+	int rc = settings_read(&row, 1, o->conf, &o->drop_limit, error);
+	if (!o->context.live)
+		o->drop_limit = 0;
+	return rc;
+}
+
 static int open_all(struct outputs *o, struct error *error)
 {
 	struct conf *list = conf_get(o->conf, "outputs");
 	o->stats_on = conf_bool(o->conf, "stats.enabled", true);
+	int rc = read_drop_limit(o, error);
+	if (rc)
+		return rc;
 	for (struct conf *c = list ? list->first : NULL; c; c = c->next) {
 		struct conf *node;
 		const char *name = element_name(c, &node);
 		if (!name || !node || !conf_bool(node, "enabled", false))
 			continue;
-		int rc = open_output(o, name, node, error);
+		rc = open_output(o, name, node, error);
 		if (rc)
 			return rc;
 	}
