@@ -33,7 +33,7 @@ static void begin(struct probe *p, struct nft *n, uint32_t flags)
 
 bool probe_queue(struct nft *n)
 {
-	struct probe p;
+	struct probe p = {0};
 	begin(&p, n, 0);
 	struct nftnl_chain *c = nftnl_chain_alloc();
 	nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, p.table);
@@ -56,14 +56,14 @@ bool probe_queue(struct nft *n)
 
 bool probe_table_flags(struct nft *n, uint32_t flags)
 {
-	struct probe p;
+	struct probe p = {0};
 	begin(&p, n, flags);
 	return nft_batch_send(&p.batch, n, false, NULL) == 0;
 }
 
 bool probe_element_counters(struct nft *n)
 {
-	struct probe p;
+	struct probe p = {0};
 	begin(&p, n, 0);
 	struct nftnl_set *s = gateway_block_set(NFPROTO_IPV4, true);
 	nftnl_set_set_str(s, NFTNL_SET_TABLE, p.table);

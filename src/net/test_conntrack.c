@@ -86,8 +86,8 @@ static void established_is_between_handshake_and_end(void **state)
 	/* NONE, SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2 */
 	static const bool expected[] = {false, false, true, true, true, true, true, false, false, false};
 	struct conntrack_flow f = {.original.proto = 6};
-	for (uint8_t i = 0; i < sizeof expected; i++) {
-		f.tcp_state = i;
+	for (unsigned i = 0; i < sizeof expected; i++) {
+		f.tcp_state = (uint8_t)i;
 		assert_int_equal(conntrack_established(&f), expected[i]);
 	}
 	f = (struct conntrack_flow){.original.proto = 17, .tcp_state = 3};

@@ -46,4 +46,4 @@ check "and none of it was queued" test "$(count queued)" = 0
 check "but passed as released" test "$(count released)" -gt 10
 check "a new connection is queued" client get $V4 /page
 check "as the count says" test "$(count queued)" -gt 5
-finished
+check "the tool ends with status 0" finished

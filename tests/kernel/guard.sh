@@ -58,7 +58,7 @@ time.sleep(60)' >"$tmp/squat.txt" 2>&1 &
 	check "which keeps nobody out" begin
 	"$tool" >"$tmp/second.txt" 2>&1 </dev/null
 	check "and a second one is refused all the same" grep -q "runs already.* process $sluice_pid;" "$tmp/second.txt"
-	finished
+	check "the tool ends with status 0" finished
 	kill $squatter
 	wait $squatter 2>/dev/null || true
 else

@@ -109,5 +109,5 @@ check "within seconds ($took s)" awk "BEGIN { exit !($took < 20) }"
 check "they are all there" answers 'done 100003' blocks
 check "our own changes are not news" answers 'done 0' watch
 check "traffic of others passes" same $V4
-finished
+check "the tool ends with status 0" finished
 check "the table is gone" fails has_table

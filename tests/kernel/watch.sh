@@ -77,5 +77,5 @@ if quiet_nft list table inet sluice | grep -q 'flags owner'; then
 else
 	echo "skip $name: this kernel knows no owner of a table"
 fi
-finished
+check "the tool ends with status 0" finished
 check "the table is gone" fails has_table
