@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #define LOG_MODULE "runtime"
 
@@ -58,35 +59,77 @@ static int load_rules(struct edition *e, const struct runtime *r, struct rule_se
 	return rc;
 }
 
-static void set_digest(struct edition *e, const struct rule_set *rules)
+/* A path of the configuration, and the name of a tree in it. */
+static bool is_below(const char *path, const char *tree)
 {
-	struct sha256_ctx h;
-	uint8_t digest[SHA256_DIGEST_SIZE];
-	sha256_init(&h);
-	for (const struct rule *r = rules->first; r; r = r->next) {
-		if (!r->active)
-			continue;
-		sha256_update(&h, strlen(r->text), (const uint8_t *)r->text);
-		sha256_update(&h, 1, (const uint8_t *)"\n");
-	}
-	sha256_digest(&h, sizeof digest, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
+	size_t n = strlen(tree);
+	return strncmp(path, tree, n) == 0 && (path[n] == '\0' || path[n] == '.');
+}
+
+/* ---- what rules compile to depends on these too ---- */
+
+static bool is_beside_rules(const char *path)
+{
+	static const char *const trees[] = {"rule-files", "respond", "threshold-file", "outputs", "logging", "stats"};
+	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
+		if (is_below(path, trees[i]))
+			return true;
+	return false;
+}
+
+static void hash_node(const char *path, const struct conf *node, void *context)
+{
+	XXH3_state_t *h = context;
+	if (is_beside_rules(path))
+		return;
+	XXH3_64bits_update(h, path, strlen(path) + 1);
+	if (node->value)
+		XXH3_64bits_update(h, node->value, strlen(node->value) + 1);
+}
+
+static void hash_file(XXH3_state_t *h, const char *path)
+{
+	struct buffer text = {0};
+	if (path && file_read(path, 16 << 20, &text, NULL) == 0)
+		XXH3_64bits_update(h, text.data, text.len);
+	buffer_free(&text);
+}
+
+static uint64_t environment_of(const struct edition *e)
+{
+	XXH3_state_t *h = XXH3_createState();
+	XXH3_64bits_reset(h);
+	conf_walk(e->conf, hash_node, h);
+	hash_file(h, conf_string(e->conf, "classification-file", NULL));
+	hash_file(h, conf_string(e->conf, "reference-config-file", NULL));
+	uint64_t v = XXH3_64bits_digest(h);
+	XXH3_freeState(h);
+	return v ? v : 1;
+}
+
+static void set_digest(struct edition *e, const uint8_t digest[SHA256_DIGEST_SIZE])
+{
+	for (size_t i = 0; i < SHA256_DIGEST_SIZE; i++)
 		snprintf(e->digest + 2 * i, 3, "%02x", digest[i]);
 }
 
-/* The engine takes the rules over; without one they stay as a mere list of findings. */
-static int build_engine(struct edition *e, const struct runtime *r, struct rule_set *rules, struct error *error)
+/* The engine takes the rules' findings over; without one they stay. */
+static int read_rules(struct edition *e, const struct runtime *r, struct error *error)
 {
-	set_digest(e, rules);
-	if (!rules->first)
-		return 0;
-	struct compile_context ctx = {
-		.arena = &rules->arena, .findings = rules, .vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf,
-		.registry = r->registry, .ips = r->options.ips, .strict = r->options.errors_fatal,
-	};
-	e->engine = engine_new(rules, &e->engine_settings, &ctx, error);
+	uint8_t digest[SHA256_DIGEST_SIZE];
+	struct rule_set *rules = e->findings;
+	struct compile_context ctx = {.vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf, .registry = r->registry, .ips = r->options.ips,
+				      .strict = r->options.errors_fatal};
+	struct load *l = load_begin(r->parts, rules, &ctx, environment_of(e));
+	int rc = load_rules(e, r, rules, error);
+	if (rc || load_count(l) == 0) {
+		load_abandon(l);
+		return rc;
+	}
+	e->engine = engine_of_load(l, &e->engine_settings, digest, error);
 	if (!e->engine)
 		return -ENOMEM;
+	set_digest(e, digest);
 	e->findings = NULL;
 	return 0;
 }
@@ -118,11 +161,9 @@ static int edition_read(struct edition *e, const struct runtime *r, struct error
 	rc = respond_settings_read(&e->respond, e->conf, e->vars, r->options.ips, rules, error);
 	e->respond.ids_only = r->options.ids_only;
 	if (rc == 0)
-		rc = load_rules(e, r, rules, error);
-	if (rc == 0)
 		rc = read_policy(e, r, error);
 	if (rc == 0)
-		rc = build_engine(e, r, rules, error);
+		rc = read_rules(e, r, error);
 	return rc == 0 && policy_acts(e, r) ? respond_settings_bind(&e->respond, e->engine, error) : rc;
 }
 
@@ -211,11 +252,9 @@ static bool is_about_rules(const char *path)
 	static const char *const trees[] = {"vars", "rule-files", "default-rule-path", "classification-file", "reference-config-file", "threshold-file",
 					    "action-order", "respond.profile", "respond.rules", "respond.allow", "respond.sets", "respond.block.for",
 					    "include"};
-	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) {
-		size_t n = strlen(trees[i]);
-		if (strncmp(path, trees[i], n) == 0 && (path[n] == '\0' || path[n] == '.'))
+	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
+		if (is_below(path, trees[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -2,6 +2,7 @@
 #include "daemon/run.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -368,6 +369,7 @@ static int run_with(struct live *l, struct error *error)
 		o.seed = (uint64_t)clock_real();
 	o.no_output = o.no_detection = l->options->dry_run;
 	r = runtime_init(&l->runtime, &o, error);
+	malloc_trim(0); /* what compiling took for a while */
 	if (r == 0)
 		r = gateway_settings_read(&l->settings, l->runtime.conf, error);
 	if (r == 0)

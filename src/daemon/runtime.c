@@ -59,6 +59,7 @@ static int read_settings(struct runtime *r, struct error *error)
 
 static int init_rules(struct runtime *r, struct error *error)
 {
+	r->parts = part_store_new();
 	r->edition = edition_load(r, r->conf, error);
 	if (!r->edition)
 		return -EINVAL;
@@ -131,6 +132,7 @@ int runtime_deinit(struct runtime *r)
 	int failed = r->outputs ? outputs_close(r->outputs) : 0;
 	edition_free(r->edition);
 	allow_list_free(r->machine);
+	part_store_free(r->parts);
 	detect_registry_free(r->registry);
 	app_context_free(r->app);
 	host_os_free(r->host_os);

@@ -42,6 +42,7 @@ struct runtime {
 	struct app_context *app;
 	struct detect_registry *registry;
 	struct allow_list *machine;    /* who is never blocked, whatever the configuration says; the daemon adds */
+	struct part_store *parts;      /* compiled rules and databases, shared by editions */
 	struct edition *edition;       /* the rules in force; the main thread's view of it, workers have their own */
 	struct engine *engine;         /* the edition's; NULL: no rules */
 	struct outputs *outputs;

@@ -199,6 +199,79 @@ static void keys_that_need_a_restart(void **state)
 	conf_free(b);
 }
 
+enum { WORDS = 60 };
+
+/* Rules of one word each; every tenth word is another one in another edition. */
+static char *word_rules(unsigned edition)
+{
+	struct buffer b = {0};
+	for (unsigned i = 0; i < WORDS; i++)
+		buffer_printf(&b, "alert udp any any -> any any (msg:\"w\"; content:\"word-%u-%u;\"; sid:%u;)\n", i, i % 10 ? 0 : edition, i + 1);
+	char *text = xstrdup(buffer_string(&b));
+	buffer_free(&b);
+	for (char *p = text; *p; p++) /* a ';' in a content is written |3b| */
+		if (p[0] == ';' && p[1] == '"')
+			*p = '.';
+	return text;
+}
+
+static void send_word(struct bench *b, unsigned i, unsigned edition)
+{
+	char text[32];
+	snprintf(text, sizeof text, "word-%u-%u.", i, edition);
+	send(b, text);
+}
+
+/* Databases and rules of before are used on: what is new is found all the same, what is gone is not. */
+static void unchanged_parts_are_kept(void **state)
+{
+	struct bench b;
+	char *text = word_rules(0);
+	begin(&b, text);
+	free(text);
+	assert_int_equal(part_counts_of(b.runtime.parts).rules_kept, 0);
+	for (unsigned edition = 1; edition <= 12; edition++) {
+		text = word_rules(edition);
+		adopt(&b, load(&b, text));
+		free(text);
+		assert_int_equal(part_counts_of(b.runtime.parts).rules, WORDS);
+		assert_int_equal(part_counts_of(b.runtime.parts).rules_kept, WORDS - WORDS / 10);
+		uint64_t before = alerts(&b);
+		for (unsigned i = 0; i < WORDS; i++)
+			send_word(&b, i, i % 10 ? 0 : edition);
+		assert_int_equal(alerts(&b) - before, WORDS);
+		for (unsigned i = 0; i < WORDS; i += 10)
+			send_word(&b, i, edition - 1);
+		assert_int_equal(alerts(&b) - before, WORDS);
+	}
+	size_t bytes = part_counts_of(b.runtime.parts).bytes;
+	for (unsigned edition = 13; edition <= 60; edition++) {
+		text = word_rules(edition);
+		adopt(&b, load(&b, text));
+		free(text);
+	}
+	assert_true(part_counts_of(b.runtime.parts).bytes <= 2 * bytes + 4 * 65536); /* what is gone does not pile up */
+	end(&b);
+}
+
+/* What a variable stands for is part of what a rule compiles to. */
+static void variables_change(void **state)
+{
+	struct bench b;
+	begin(&b, "alert udp $HOME_NET any -> any any (msg:\"h\"; content:\"one\"; sid:1;)\n");
+	send(&b, "one"); /* from 192.0.2.1; the home net is 192.168.0.0/16 and others of RFC 1918 */
+	assert_int_equal(alerts(&b), 0);
+	struct error error = {0};
+	struct conf *conf = runtime_conf(&b.runtime.options, &error);
+	assert_int_equal(conf_set(conf, "vars.address-groups.HOME_NET=192.0.2.0/24", &error), 0);
+	struct edition *e = edition_load(&b.runtime, conf, &error);
+	assert_non_null(e);
+	adopt(&b, e);
+	send(&b, "one");
+	assert_int_equal(alerts(&b), 1);
+	end(&b);
+}
+
 static int make_file(void **state)
 {
 	int fd = mkstemp(rules_file);
@@ -214,7 +287,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_rules_act_and_bits_stay), cmocka_unit_test(counts_go_by_sid), cmocka_unit_test(generation_and_digest),
-		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart),
+		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart), cmocka_unit_test(unchanged_parts_are_kept),
+		cmocka_unit_test(variables_change),
 	};
 	return cmocka_run_group_tests(tests, make_file, remove_file);
 }

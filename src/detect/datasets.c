@@ -518,6 +518,7 @@ static int use_add(struct builder *b, struct wish *w, enum set_command command, 
 		return error_set(error, ENOTSUP, "there is no registry for sets");
 	if (address && b->buffer != BUFFER_IP_SRC && b->buffer != BUFFER_IP_DST)
 		builder_find(b, FINDING_WARNING, "dataset-type", "a set of addresses is asked for a buffer that is no address");
+	b->ctx->alone = true;
 	struct dataset *d = set_get(b, w, error);
 	if (!d)
 		return -EINVAL;

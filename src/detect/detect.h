@@ -30,6 +30,29 @@ struct engine_counts { /* of active rules */
  */
 struct engine *engine_new(struct rule_set *rules, const struct engine_settings *s, struct compile_context *ctx, struct error *error);
 void engine_free(struct engine *e);
+
+/*
+ * What outlives engines so that a reload builds only what changed: compiled rules, by digest of their text and of the settings they were
+ * compiled by; databases, by digest of their patterns. Used by one thread at a time; freed after its last engine.
+ */
+struct part_store;
+struct part_store *part_store_new(void);
+void part_store_free(struct part_store *store);
+/* How much of the latest engine was there before. */
+struct part_counts {
+	size_t rules, rules_kept, bytes /* of all rules' memory */;
+};
+struct part_counts part_counts_of(const struct part_store *store);
+/*
+ * Rules that are loaded into `rules` from now on (rule_file_load …) are compiled one by one, in turn, or taken as they are from the store.
+ * `environment` is a digest of all that decides what a rule compiles to but its text. Then engine_of_load makes the engine of them and takes over
+ * `rules`; or load_abandon. `digest`: SHA-256 over their texts, a newline after each.
+ */
+struct load;
+struct load *load_begin(struct part_store *store, struct rule_set *rules, struct compile_context *ctx, uint64_t environment);
+size_t load_count(const struct load *l);
+struct engine *engine_of_load(struct load *l, const struct engine_settings *s, uint8_t digest[32], struct error *error);
+void load_abandon(struct load *l);
 const struct engine_counts *engine_counts_of(const struct engine *e);
 struct rule_set *engine_rules(struct engine *e);
 uint32_t engine_generation(const struct engine *e);

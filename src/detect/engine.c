@@ -74,6 +74,16 @@ void number_list_add(struct number_list *l, uint32_t number)
 	l->number[l->n++] = number;
 }
 
+static void count_findings(struct engine *e)
+{
+	e->counts.evaluated = e->n_sigs;
+	e->counts.errors = e->rules->n_errors;
+	for (const struct finding *f = e->rules->findings; f; f = f->next) {
+		e->counts.unsupported += f->severity == FINDING_UNSUPPORTED;
+		e->counts.skipped += f->severity == FINDING_NOTE && strcmp(f->code, "requires") == 0;
+	}
+}
+
 /* Signatures in the order of rules; those that are not evaluated are counted and left. */
 static void compile_rules(struct engine *e, struct compile_context *ctx)
 {
@@ -90,13 +100,7 @@ static void compile_rules(struct engine *e, struct compile_context *ctx)
 			e->counts.partial++;
 		e->sig[e->n_sigs++] = s;
 	}
-	e->counts.evaluated = e->n_sigs;
-	e->counts.errors = e->rules->n_errors;
-	e->counts.unsupported = 0;
-	for (const struct finding *f = e->rules->findings; f; f = f->next)
-		e->counts.unsupported += f->severity == FINDING_UNSUPPORTED;
-	for (const struct finding *f = e->rules->findings; f; f = f->next)
-		e->counts.skipped += f->severity == FINDING_NOTE && strcmp(f->code, "requires") == 0;
+	count_findings(e);
 }
 
 static void make_rows(struct engine *e)
@@ -168,6 +172,28 @@ struct engine *engine_new(struct rule_set *rules, const struct engine_settings *
 	return e;
 }
 
+struct engine *engine_of_parts(struct part_store *store, struct rule_set *rules, struct part **part, struct signature **sig, uint32_t n, size_t loaded,
+			       const struct engine_settings *s, struct error *error)
+{
+	struct engine *e = engine_alloc(s);
+	e->store = store;
+	e->rules = rules;
+	e->part = part;
+	e->sig = sig;
+	e->n_sigs = n;
+	e->counts.loaded = loaded;
+	for (uint32_t i = 0; i < n; i++)
+		e->counts.partial += (sig[i]->flags & SIG_PARTIAL) != 0;
+	count_findings(e);
+	number(e);
+	engine_place(e);
+	if (prefilters_compile(e, error) == 0)
+		return e;
+	e->rules = NULL;
+	engine_free(e);
+	return NULL;
+}
+
 struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const struct engine_settings *s, struct error *error)
 {
 	struct engine *e = engine_alloc(s);
@@ -228,8 +254,12 @@ void engine_free(struct engine *e)
 	free_scans(e);
 	free_headers(e);
 	for (uint32_t i = 0; i < e->n_sigs; i++)
-		signature_release(e->sig[i]);
+		if (e->part)
+			part_leave(e->store, e->part[i]);
+		else
+			signature_release(e->sig[i]);
 	transform_chains_release(e->chains);
+	free(e->part);
 	free(e->sig);
 	free(e->by_sid);
 	if (e->rules) {

@@ -78,7 +78,13 @@ static inline uint32_t classifier_port(const struct classifier *c, uint16_t port
 void classifier_or(const struct classifier *c, uint32_t class, int side, uint64_t *out);
 
 /* Patterns compiled together; may serve several prefilters. */
+struct pattern_mark { /* a pattern by its hash */
+	uint64_t hash;
+	uint32_t id;
+};
 struct database {
+	struct pattern_mark *mark; /* sorted */
+	unsigned users;        /* engines; several, where unchanged databases go from one to the next */
 	hs_database_t *hs;
 	const char **text;     /* while building */
 	size_t *len;
@@ -86,7 +92,7 @@ struct database {
 	uint32_t n;
 	bool from_cache;
 	uint8_t digest[32];
-	struct database *next;
+	struct database *next; /* of the store */
 };
 
 struct prefilter_entry {
@@ -170,11 +176,27 @@ struct engine {
 	const struct app_keyword ***rows; /* [protocol][buffer - BUFFER_APP] */
 	struct prefilter *prefilters;
 	unsigned n_pools;
-	struct database *databases;
+	struct database **database; /* each once */
+	size_t n_databases;
+	struct part_store *store; /* NULL: rules and databases are its own */
+	struct part **part;       /* whose signatures these are */
 	hs_scratch_t *scratch;     /* prototype: workers clone it */
 	uint64_t wants;            /* SIG_WANT_* of all */
 	bool want_ja3, want_ja4;
 };
+
+/*
+ * parts.c: what became of rules and patterns, for several engines. Rules lie in chunks of memory, some dozens to one, which go when none of
+ * theirs is used any more. One thread at a time.
+ */
+struct part;
+struct part_store;
+void part_leave(struct part_store *store, struct part *p);
+struct database **part_databases(struct part_store *store); /* the list's head */
+
+/* engine.c: takes over all but the store; on failure all but `rules`. parts[i] has sig[i]; their order does not matter to who frees them. */
+struct engine *engine_of_parts(struct part_store *store, struct rule_set *rules, struct part **part, struct signature **sig, uint32_t n, size_t loaded,
+			       const struct engine_settings *s, struct error *error);
 
 /* engine.c: of signatures made by hand, for tests. They are released with the engine, their memory stays the caller's. */
 struct engine *engine_of_signatures(struct signature **sig, uint32_t n, const struct engine_settings *s, struct error *error);

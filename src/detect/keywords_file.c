@@ -117,6 +117,7 @@ static bool hex_read(const char *s, uint8_t *out, size_t n)
 static FILE *list_open(struct builder *b, const char *name)
 {
 	FILE *in = NULL;
+	b->ctx->alone = true;
 	const char *slash = b->rule->file ? strrchr(b->rule->file, '/') : NULL;
 	if (*name != '/' && slash) {
 		char *path = xasprintf("%.*s/%s", (int)(slash - b->rule->file), b->rule->file, name);

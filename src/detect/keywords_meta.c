@@ -80,8 +80,7 @@ SETUP(classtype)
 			builder_find(b, FINDING_WARNING, "unknown-classtype", "the class “%s” is not in the classification file", o->value);
 		return 0;
 	}
-	b->sig->class_name = c->name;
-	b->sig->class_text = c->description;
+	b->sig->class_text = c->description ? builder_copy(b, c->description, strlen(c->description)) : NULL; /* the lists may go first */
 	if (!option_there(b, "priority"))
 		b->sig->priority = c->priority;
 	return 0;

@@ -12,11 +12,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 enum {
 	FEW_SEARCHED = 48, /* are found by the library's fastest way */
 	POOL_LEAST = 40, FEW_PATTERNS = 300, MANY_PATTERNS = 1500,
 	CACHE_LEAST = 8, /* fewer are compiled as fast as they are read */
+	COVER_LEAST = 24, COVERS_MAX = 8,
 };
 
 struct pattern {
@@ -130,25 +132,49 @@ static void sort_patterns(struct prefilter *p)
 		p->limit = 0;
 }
 
-/* The entries of a prefilter for the patterns of a database, both sorted. */
-static void make_part(struct prefilter *p, const struct database *d, const struct pattern *patterns)
+static uint64_t hash_of(const struct pattern *p)
+{
+	uint8_t folded[PATTERN_MAX];
+	for (size_t i = 0; i < p->bytes.len; i++)
+		folded[i] = p->nocase ? byte_lower(p->bytes.data[i]) : p->bytes.data[i];
+	return XXH3_64bits_withSeed(folded, p->bytes.len, p->nocase);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	uint64_t x = ((const struct pattern_mark *)a)->hash, y = ((const struct pattern_mark *)b)->hash;
+	return x < y ? -1 : x > y;
+}
+
+/* The pattern's id in a database; UINT32_MAX: it is not there. */
+static uint32_t id_of(const struct database *d, const struct pattern *p)
+{
+	struct pattern_mark key = {.hash = hash_of(p)}, *found = bsearch(&key, d->mark, d->n, sizeof *d->mark, by_hash);
+	return found ? found->id : UINT32_MAX;
+}
+
+/* The entries of a prefilter for the patterns of a database. */
+static void make_part(struct prefilter *p, const struct database *d)
 {
 	const struct pattern_list *l = p->building;
-	struct prefilter_part part = {.database = d, .first = xcalloc((size_t)d->n + 1, sizeof *part.first)};
-	uint32_t n = 0;
-	size_t i = 0;
-	part.entry = xcalloc(l->n + 1, sizeof *part.entry);
-	for (uint32_t k = 0; k < d->n; k++) {
-		part.first[k] = n;
-		while (i < l->n && by_pattern(&l->item[i], &patterns[k]) < 0)
-			i++;
-		for (; i < l->n && by_pattern(&l->item[i], &patterns[k]) == 0; i++)
-			part.entry[n++] = l->item[i].entry;
+	struct prefilter_part part = {.database = d, .first = xcalloc((size_t)d->n + 2, sizeof *part.first)};
+	uint32_t *id = xcalloc(l->n + 1, sizeof *id), n = 0;
+	for (size_t i = 0; i < l->n; i++) {
+		id[i] = i && by_pattern(&l->item[i - 1], &l->item[i]) == 0 ? id[i - 1] : id_of(d, &l->item[i]);
+		if (id[i] != UINT32_MAX) {
+			part.first[id[i] + 2]++;
+			n++;
+		}
 	}
-	part.first[d->n] = n;
+	for (uint32_t k = 2; k < d->n + 2; k++)
+		part.first[k] += part.first[k - 1];
+	part.entry = n ? xcalloc(n, sizeof *part.entry) : NULL;
+	for (size_t i = 0; i < l->n; i++) /* afterwards first[k + 1] is where k ends */
+		if (id[i] != UINT32_MAX)
+			part.entry[part.first[id[i] + 1]++] = l->item[i].entry;
+	free(id);
 	if (n == 0) {
 		free(part.first);
-		free(part.entry);
 		return;
 	}
 	p->part = xrealloc(p->part, (p->n_parts + 1) * sizeof *p->part);
@@ -158,6 +184,7 @@ static void make_part(struct prefilter *p, const struct database *d, const struc
 static struct database *database_new(const struct pattern *patterns, size_t n)
 {
 	struct database *d = xcalloc(1, sizeof *d);
+	d->mark = xcalloc(n, sizeof *d->mark);
 	d->text = xcalloc(n, sizeof *d->text);
 	d->len = xcalloc(n, sizeof *d->len);
 	d->flags = xcalloc(n, sizeof *d->flags);
@@ -166,7 +193,9 @@ static struct database *database_new(const struct pattern *patterns, size_t n)
 		d->text[i] = (const char *)patterns[i].bytes.data;
 		d->len[i] = patterns[i].bytes.len;
 		d->flags[i] = HS_FLAG_SINGLEMATCH | (patterns[i].nocase ? HS_FLAG_CASELESS : 0);
+		d->mark[i] = (struct pattern_mark){hash_of(&patterns[i]), (uint32_t)i};
 	}
+	qsort(d->mark, n, sizeof *d->mark, by_hash);
 	cache_digest(&(struct cache_key){d->text, d->len, d->flags, d->n}, d->digest);
 	return d;
 }
@@ -181,18 +210,63 @@ static void database_forget_text(struct database *d)
 	d->flags = NULL;
 }
 
+/* The engine's own, or one of an engine before it. */
+static struct database *database_find(struct engine *e, const uint8_t digest[32])
+{
+	for (size_t i = 0; i < e->n_databases; i++)
+		if (memcmp(e->database[i]->digest, digest, 32) == 0)
+			return e->database[i];
+	for (struct database *d = e->store ? *part_databases(e->store) : NULL; d; d = d->next)
+		if (memcmp(d->digest, digest, 32) == 0)
+			return d;
+	return NULL;
+}
+
+static void database_free(struct database *d)
+{
+	database_forget_text(d);
+	hs_free_database(d->hs);
+	free(d->mark);
+	free(d);
+}
+
+static void database_leave(struct engine *e, struct database *d)
+{
+	if (--d->users)
+		return;
+	for (struct database **at = e->store ? part_databases(e->store) : NULL; at && *at; at = &(*at)->next)
+		if (*at == d) {
+			*at = d->next;
+			break;
+		}
+	database_free(d);
+}
+
+static void database_use(struct engine *e, struct database *d)
+{
+	for (size_t i = 0; i < e->n_databases; i++)
+		if (e->database[i] == d)
+			return;
+	e->database = xrealloc(e->database, (e->n_databases + 1) * sizeof(struct database *));
+	e->database[e->n_databases++] = d;
+	d->users++;
+}
+
 /* A database for the patterns, or the one that has the same already. */
 static const struct database *database_of(struct engine *e, const struct pattern *patterns, size_t n)
 {
-	struct database *d = database_new(patterns, n);
-	for (struct database *known = e->databases; known; known = known->next)
-		if (memcmp(known->digest, d->digest, sizeof d->digest) == 0) {
-			database_forget_text(d);
-			free(d);
-			return known;
-		}
-	d->next = e->databases;
-	e->databases = d;
+	struct database *d = database_new(patterns, n), *known = database_find(e, d->digest);
+	if (known) {
+		database_free(d);
+		database_use(e, known);
+		return known;
+	}
+	database_use(e, d);
+	if (e->store) {
+		struct database **list = part_databases(e->store);
+		d->next = *list;
+		*list = d;
+	}
 	return d;
 }
 
@@ -216,17 +290,79 @@ static struct pattern *gather(struct prefilter *const *set, size_t n_set, size_t
 	return all;
 }
 
+static size_t patterns_in(const struct database *d, const struct pattern *all, size_t n)
+{
+	size_t hits = 0;
+	for (size_t i = 0; i < n; i++)
+		hits += id_of(d, &all[i]) != UINT32_MAX;
+	return hits;
+}
+
+/* Of an engine before: one with many of these patterns and few others. */
+static struct database *best_cover(struct engine *e, const struct pattern *all, size_t n, size_t least)
+{
+	struct database *best = NULL;
+	size_t most = least ? least - 1 : 0;
+	for (struct database *d = *part_databases(e->store); d; d = d->next) {
+		if (!d->hs || d->n <= most || d->n < COVER_LEAST)
+			continue;
+		size_t hits = patterns_in(d, all, n);
+		if (hits > most && hits * 5 >= (size_t)d->n * 4) {
+			best = d;
+			most = hits;
+		}
+	}
+	return best;
+}
+
+/*
+ * After a small change the databases of the engine before are used on, together with a small one for what is new: compiling a large one takes
+ * more memory than the rest of a reload. Where they fit no more they are made anew. Returns how many patterns are left.
+ */
+static size_t cover(struct engine *e, struct prefilter *const *set, size_t n_set, struct pattern *all, size_t n, unsigned most)
+{
+	struct database *chosen[COVERS_MAX];
+	struct pattern *left = xcalloc(n + 1, sizeof *left);
+	size_t n_left = n;
+	unsigned n_chosen = 0;
+	memcpy(left, all, n * sizeof *all);
+	while (n_left && n_chosen < most) {
+		struct database *d = best_cover(e, left, n_left, n / (2 * most) + 1);
+		if (!d)
+			break;
+		size_t kept = 0;
+		for (size_t i = 0; i < n_left; i++)
+			if (id_of(d, &left[i]) == UINT32_MAX)
+				left[kept++] = left[i];
+		n_left = kept;
+		chosen[n_chosen++] = d;
+	}
+	if (n_left * 5 <= n) {
+		for (unsigned i = 0; i < n_chosen; i++) {
+			database_use(e, chosen[i]);
+			for (size_t k = 0; k < n_set; k++)
+				make_part(set[k], chosen[i]);
+		}
+		memcpy(all, left, n_left * sizeof *all);
+		n = n_left;
+	}
+	free(left);
+	return n;
+}
+
 /* Prefilters that share databases. */
 static void make_databases(struct engine *e, struct prefilter *const *set, size_t n_set, bool may_split)
 {
 	size_t n;
 	struct pattern *all = gather(set, n_set, &n);
+	if (e->store && n >= COVER_LEAST)
+		n = cover(e, set, n_set, all, n, n_set > 1 && may_split ? COVERS_MAX : 2);
 	size_t pieces = may_split && n > FEW_PATTERNS && n < MANY_PATTERNS ? (n + FEW_PATTERNS - 1) / FEW_PATTERNS : 1;
 	size_t step = (n + pieces - 1) / pieces;
 	for (size_t at = 0; at < n; at += step) {
 		const struct database *d = database_of(e, all + at, n - at < step ? n - at : step);
 		for (size_t i = 0; i < n_set; i++)
-			make_part(set[i], d, all + at);
+			make_part(set[i], d);
 	}
 	free(all);
 }
@@ -335,9 +471,10 @@ static int compile_one(struct engine *e, struct database *d, struct error *error
 int prefilters_compile(struct engine *e, struct error *error)
 {
 	plan(e);
-	for (struct database *d = e->databases; d; d = d->next) {
+	for (size_t i = 0; i < e->n_databases; i++) {
+		struct database *d = e->database[i];
 		size_t bytes = 0;
-		int rc = compile_one(e, d, error);
+		int rc = d->hs ? 0 : compile_one(e, d, error);
 		database_forget_text(d);
 		if (rc)
 			return rc;
@@ -366,11 +503,8 @@ void prefilters_free(struct engine *e)
 		anchors_free(p->anchors);
 		free(p);
 	}
-	for (struct database *d = e->databases, *next; d; d = next) {
-		next = d->next;
-		database_forget_text(d);
-		hs_free_database(d->hs);
-		free(d);
-	}
+	for (size_t i = 0; i < e->n_databases; i++)
+		database_leave(e, e->database[i]);
+	free(e->database);
 	hs_free_scratch(e->scratch);
 }

@@ -57,21 +57,45 @@ static size_t seen_before(uint32_t longest, uint64_t offset, uint64_t fresh)
 	return from > offset ? (size_t)(from - offset) : 0;
 }
 
-/* The pool of list[0]: one search for all of its members in the list. */
+/* The parts of one database among prefilters; 0 if those before `from` have it too. */
+static unsigned parts_of(const struct prefilter *const *list, unsigned n, unsigned from, const struct database *d, const struct prefilter_part **out)
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < list[i]->n_parts; k++) {
+			if (list[i]->part[k].database != d)
+				continue;
+			if (i < from)
+				return 0;
+			out[found++] = &list[i]->part[k];
+			break;
+		}
+	return found;
+}
+
+/* The pool of list[0]: one search for all of its members in the list, or as many as its patterns have databases after a reload. */
 static void scan_pool(const struct prefilter *const *list, unsigned n, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
 {
 	struct scan c = {.in = in, .member = in->group->rules->member, .fresh = fresh};
+	const struct prefilter *member[POINT_PREFILTERS_MAX];
+	unsigned n_members = 0;
 	uint32_t longest = 0;
 	for (unsigned i = 0; i < n; i++)
 		if (list[i]->pool == list[0]->pool) {
 			anchors_scan(list[i]->anchors, in, data, offset, fresh);
-			c.part[c.n_parts++] = list[i]->part;
+			member[n_members++] = list[i];
 			longest = list[i]->longest > longest ? list[i]->longest : longest;
 		}
 	size_t skip = seen_before(longest, offset, fresh);
 	c.offset = offset + skip;
-	if (skip < data.len)
-		scan_part(&c, bytes_from(data, skip));
+	if (skip >= data.len)
+		return;
+	for (unsigned i = 0; i < n_members; i++)
+		for (unsigned k = 0; k < member[i]->n_parts; k++) {
+			c.n_parts = parts_of(member, n_members, i, member[i]->part[k].database, c.part);
+			if (c.n_parts)
+				scan_part(&c, bytes_from(data, skip));
+		}
 }
 
 static bool is_pool_seen(const struct prefilter *const *list, unsigned i)

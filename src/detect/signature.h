@@ -165,6 +165,7 @@ struct compile_context {
 	bool strict;                      /* unknown → error */
 	uint32_t strict_keywords;         /* spare */
 	struct arena temp;                /* private: of one rule's compiling */
+	bool alone;                       /* private: the rule compiled last depends on more than its text and settings: files, data sets */
 	struct transform_chain *chains;   /* interned so far; freed with the arena after transform_chains_release */
 };
 struct signature *signature_compile(struct compile_context *ctx, const struct rule *r);

@@ -30,6 +30,10 @@ void rule_set_drop_options(struct rule_set *s)
 	for (struct rule *r = s->first; r; r = r->next)
 		r->options = NULL;
 	arena_free(&s->options);
+	if (s->sink) { /* then it holds no more than sids */
+		rule_index_free(s->index);
+		s->index = NULL;
+	}
 }
 
 static struct finding *finding_add(struct rule_set *s, enum finding_severity severity, const char *code, const char *format, va_list args)
@@ -55,6 +59,8 @@ void rule_set_find(struct rule_set *s, enum finding_severity severity, const cha
 		   const char *format, ...)
 {
 	va_list args;
+	if (s->sink && severity == FINDING_PARTIAL)
+		return; /* for who checks rules; a daemon would hold thousands */
 	va_start(args, format);
 	struct finding *f = finding_add(s, severity, code, format, args);
 	va_end(args);
@@ -62,7 +68,8 @@ void rule_set_find(struct rule_set *s, enum finding_severity severity, const cha
 		return;
 	f->file = rule->file;
 	f->sid = rule->sid;
-	f->text = rule->text;
+	/* a sink's rules may go before the set does */
+	f->text = s->sink && rule->text ? arena_copy(&s->arena, rule->text, strlen(rule->text) + 1) : rule->text;
 	f->span = span;
 	uint32_t line = 0;
 	while (line < rule->n_breaks && rule->breaks[line] <= span.start)

@@ -23,5 +23,7 @@ void rule_index_free(struct rule_index *x);
 /* The set for a text, parsed once; NULL with the place in the error. */
 const struct address_set *rule_index_addresses(struct rule_set *s, const char *text, const struct rule_vars *v, struct error *error);
 const struct port_set *rule_index_ports(struct rule_set *s, const char *text, const struct rule_vars *v, struct error *error);
+/* A text that lives as long as the index. */
+const char *rule_index_text(struct rule_set *s, const char *text);
 /* The rule of this gid and sid that came before, or NULL and `r` is noted. */
-struct rule **rule_index_sid(struct rule_set *s, struct rule *r);
+const struct rule **rule_index_sid(struct rule_set *s, const struct rule *r);

@@ -107,6 +107,19 @@ struct finding {
 	struct finding *next;
 };
 
+struct rule_set;
+/*
+ * Where a file's active rules go, one after the other, instead of into the set's list: who keeps what became of a rule from one load to the next
+ * need not read it again. `work` holds a rule's memory and its options, which the sink frees when it likes.
+ */
+struct rule_sink {
+	struct rule_set *work;
+	/* The rule of this text if it is there from an earlier load, else NULL and it is read into `work`. */
+	const struct rule *(*known)(struct rule_sink *sink, struct bytes text);
+	void (*take)(struct rule_sink *sink, const struct rule *r); /* one that is known or was read */
+	void (*leave)(struct rule_sink *sink, const struct rule *r); /* it was taken, but a later revision replaces it */
+};
+
 struct rule_set {
 	struct arena arena;        /* everything below but options */
 	struct arena options;      /* rules' options: needed until the rules are compiled */
@@ -114,6 +127,8 @@ struct rule_set {
 	size_t n_active, n_disabled, n_errors, n_files;
 	struct finding *findings, *last_finding;
 	struct rule_index *index;  /* private: headers met before, sids */
+	struct rule_sink *sink;    /* NULL: rules go into the list */
+	uint64_t environment;      /* of sinks' work: digest of what headers are resolved by, which may be another object with each load */
 };
 void rule_set_init(struct rule_set *s);
 void rule_set_free(struct rule_set *s);
