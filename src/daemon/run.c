@@ -201,6 +201,7 @@ static void stop(struct live *l)
 	for (unsigned i = 0; i < l->n_workers; i++)
 		if (l->worker[i].started)
 			pthread_join(l->worker[i].thread, NULL);
+	run_blocks_close(l);
 	reload_deinit(l);
 }
 
@@ -281,8 +282,10 @@ static void wait_for_end(struct live *l, const sigset_t *signals)
 			return;
 		if (number == SIGUSR2)
 			on_usr2(l);
-		if (number < 0 && errno == EAGAIN)
+		if (number < 0 && errno == EAGAIN) {
+			block_list_expire(l->blocks, clock_real());
 			run_write_stats(l, clock_real());
+		}
 	}
 }
 
@@ -344,8 +347,10 @@ static int start(struct live *l, struct error *error)
 	if (r == 0) {
 		reload_init(l);
 		l->call = call_main;
-		r = run_confine(l, error);
+		r = run_blocks_open(l, error);
 	}
+	if (r == 0)
+		r = run_confine(l, error);
 	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)
@@ -386,6 +391,7 @@ static int run_with(struct live *l, struct error *error)
 	r = start(l, error);
 	if (r == 0) {
 		l->since = clock_real();
+		run_blocks_restore(l);
 		run_print_ready(l);
 		wait_for_end(l, &signals);
 		notify_manager("STOPPING=1");

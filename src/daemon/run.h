@@ -9,6 +9,7 @@
 #include "daemon/worker.h"
 #include "gateway/gateway.h"
 #include "gateway/reject.h"
+#include "respond/blocks.h"
 
 #include <pthread.h>
 
@@ -57,6 +58,8 @@ struct live {
 	struct reload *reload;
 	/* Has `handler` called in the main thread, soon; from any thread. */
 	void (*call)(struct live *l, void (*handler)(void *context), void *context);
+	struct block_list *blocks;
+	struct gateway_sets *block_sets; /* NULL: no table of our own */
 	char *log_dir;
 	const char **sets;      /* what the runtime's options point to, when they had to be added to */
 	const char **interfaces; size_t n_interfaces;
@@ -72,6 +75,12 @@ void run_print_no_rules(const struct runtime_options *o);
 
 /* run_confine.c: gives up what is not needed any more; before the first thread */
 int run_confine(struct live *l, struct error *error);
+
+/* run_blocks.c: policies that block. Open before the first thread, restore when the table is there, close after the last thread. */
+int run_blocks_open(struct live *l, struct error *error);
+void run_blocks_restore(struct live *l);
+void run_blocks_close(struct live *l);
+void run_allow_machine(struct live *l); /* adds own addresses, resolvers and the ssh client to runtime.machine */
 
 /* run_stats.c */
 struct figures *figures_new(void);
