@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
@@ -138,43 +139,50 @@ static void give_verdict(struct nfqueue *n, struct queue_socket *q, uint32_t id,
 
 /* ---- packets ---- */
 
-struct queued { /* what a message says of a packet */
-	uint32_t id, mark, info, ifindex, full_len;
-	struct bytes payload;
-	bool has_id;
-};
-
-static int parse_attribute(const struct nlattr *a, void *context)
+static uint32_t number_of(struct bytes b)
 {
-	struct queued *p = context;
-	size_t len = mnl_attr_get_payload_len(a);
-	const uint8_t *at = mnl_attr_get_payload(a);
-	switch (mnl_attr_get_type(a)) {
+	return b.len >= 4 ? load_be32(b.data) : 0;
+}
+
+static void take_attribute(struct nfqueue_message *p, unsigned type, struct bytes value)
+{
+	switch (type) {
 	case NFQA_PACKET_HDR:
-		if (len >= sizeof(struct nfqnl_msg_packet_hdr)) {
-			p->id = load_be32(at);
-			p->has_id = true;
-		}
+		p->has_id = value.len >= sizeof(struct nfqnl_msg_packet_hdr);
+		p->id = p->has_id ? load_be32(value.data) : 0;
 		break;
 	case NFQA_MARK:
-		p->mark = len >= 4 ? load_be32(at) : 0;
+		p->mark = number_of(value);
 		break;
 	case NFQA_IFINDEX_INDEV:
-		p->ifindex = len >= 4 ? load_be32(at) : 0;
+		p->ifindex = number_of(value);
 		break;
 	case NFQA_CAP_LEN:
-		p->full_len = len >= 4 ? load_be32(at) : 0;
+		p->full_len = number_of(value);
 		break;
 	case NFQA_SKB_INFO:
-		p->info = len >= 4 ? load_be32(at) : 0;
+		p->info = number_of(value);
 		break;
 	case NFQA_PAYLOAD:
-		p->payload = bytes_of(at, len);
+		p->payload = value;
 		break;
 	default:
 		break;
 	}
-	return MNL_CB_OK;
+}
+
+/* libmnl's own walk goes on to the next multiple of four, which may lie behind the buffer. */
+static void take_attributes(struct nfqueue_message *p, struct bytes b)
+{
+	struct nlattr a;
+	while (b.len >= sizeof a) {
+		memcpy(&a, b.data, sizeof a);
+		if (a.nla_len < sizeof a || a.nla_len > b.len)
+			return;
+		take_attribute(p, a.nla_type & NLA_TYPE_MASK, bytes_slice(b, sizeof a, a.nla_len - sizeof a));
+		size_t step = MNL_ALIGN(a.nla_len);
+		b = bytes_from(b, step < b.len ? step : b.len);
+	}
 }
 
 static bool is_udp(struct bytes ip)
@@ -182,7 +190,7 @@ static bool is_udp(struct bytes ip)
 	return ip.len >= 40 && ((ip.data[0] >> 4 == 4 && ip.data[9] == PROTO_UDP) || (ip.data[0] >> 4 == 6 && ip.data[6] == PROTO_UDP));
 }
 
-static struct frame frame_of(struct nfqueue *n, const struct queued *p, usec_t now)
+static struct frame frame_of(struct nfqueue *n, const struct nfqueue_message *p, usec_t now)
 {
 	struct frame f = {
 		.bytes = p->payload,
@@ -205,22 +213,35 @@ static struct frame frame_of(struct nfqueue *n, const struct queued *p, usec_t n
 	return f;
 }
 
-/* One datagram holds one message for a packet, and one or several answers to verdicts that failed. */
+enum nfqueue_kind nfqueue_message_read(const uint8_t *data, size_t len, struct nfqueue_message *out)
+{
+	const struct nlmsghdr *m = (const void *)data;
+	*out = (struct nfqueue_message){0};
+	if (len < sizeof *m || len > INT_MAX || !mnl_nlmsg_ok(m, (int)len))
+		return NFQUEUE_MALFORMED;
+	if (m->nlmsg_type == NLMSG_ERROR)
+		return NFQUEUE_ERROR;
+	if (m->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
+		return NFQUEUE_OTHER;
+	if (m->nlmsg_len < NLMSG_HDRLEN + sizeof(struct nfgenmsg))
+		return NFQUEUE_MALFORMED;
+	take_attributes(out, bytes_slice(bytes_of(data, m->nlmsg_len), NLMSG_HDRLEN + sizeof(struct nfgenmsg), m->nlmsg_len));
+	return out->has_id ? NFQUEUE_PACKET : NFQUEUE_MALFORMED;
+}
+
+/*
+ * One datagram holds one message for a packet, and one or several answers to verdicts that failed. What cannot be read is counted and left: without
+ * a number there is nothing to give a verdict for.
+ */
 static bool read_message(struct nfqueue *n, struct queue_socket *q, const uint8_t *data, size_t len, usec_t now,
 			 struct capture_verdict (*on_frame)(void *, const struct frame *), void *context)
 {
-	const struct nlmsghdr *m = (const void *)data;
-	if (len < sizeof *m || !mnl_nlmsg_ok(m, (int)len))
-		return false;
-	if (m->nlmsg_type == NLMSG_ERROR) {
-		n->stats.errors++;
+	struct nfqueue_message p;
+	enum nfqueue_kind kind = nfqueue_message_read(data, len, &p);
+	if (kind != NFQUEUE_PACKET) {
+		n->stats.errors += kind != NFQUEUE_OTHER;
 		return false;
 	}
-	if (m->nlmsg_type != (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET))
-		return false;
-	struct queued p = {0};
-	if (mnl_attr_parse(m, sizeof(struct nfgenmsg), parse_attribute, &p) < 0 || !p.has_id)
-		return false;
 	if (q->last_id && p.id != q->last_id + 1)
 		n->stats.dropped += p.id - q->last_id - 1;
 	q->last_id = p.id;
@@ -329,8 +350,8 @@ static int config(struct nfqueue *n, struct queue_socket *q, struct nlmsghdr *m)
 			return -EBADMSG;
 		if (got->nlmsg_type == NLMSG_ERROR)
 			return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(got))->error;
-		struct queued p = {0};
-		if (mnl_attr_parse(got, sizeof(struct nfgenmsg), parse_attribute, &p) >= 0 && p.has_id) {
+		struct nfqueue_message p;
+		if (nfqueue_message_read((const uint8_t *)n->room, (size_t)len, &p) == NFQUEUE_PACKET) {
 			q->last_id = p.id;
 			send_verdict(n, q, NFQNL_MSG_VERDICT, VERDICT_ACCEPT, p.id, NULL);
 			send_flush(n, q);

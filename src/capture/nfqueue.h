@@ -30,6 +30,17 @@ struct capture *capture_nfqueue_open(const struct nfqueue_options *options, stru
  */
 bool nfqueue_kernel_drops_merged(const char *release);
 
+/* ---- for tests: what one netlink message says ---- */
+
+enum nfqueue_kind { NFQUEUE_PACKET, NFQUEUE_ERROR /* a verdict was refused */, NFQUEUE_OTHER, NFQUEUE_MALFORMED };
+struct nfqueue_message {
+	uint32_t id, mark, info, ifindex, full_len;
+	struct bytes payload; /* within the message */
+	bool has_id;
+};
+/* `data` is aligned to 4, as a receive buffer is. Attributes that are cut off count as missing. */
+enum nfqueue_kind nfqueue_message_read(const uint8_t *data, size_t len, struct nfqueue_message *out);
+
 /* For a loop over several captures or signals: the sockets, one for each queue. */
 unsigned capture_nfqueue_fds(const struct capture *c, int fd[NFQUEUE_MAX_QUEUES]);
 /* Queues on which the kernel refused F_GSO or F_FAIL_OPEN although asked: bit n for queue[n]. */

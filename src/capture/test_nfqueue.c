@@ -29,10 +29,34 @@ static void options_out_of_range_are_refused(void **state)
 	assert_true(*error.text);
 }
 
+/* linux/netfilter/nfnetlink_queue.h: header, family, then attributes; here a packet header (number 7) and a mark. */
+static void messages_that_are_cut(void **state)
+{
+	(void)state;
+	static const uint8_t whole[] __attribute__((aligned(4))) = {
+		40, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 11, 0, 1, 0, 0, 0, 0, 7, 8, 0, 2, 0, 8, 0, 3, 0, 0, 0, 0, 5,
+	};
+	struct nfqueue_message m;
+	assert_int_equal(nfqueue_message_read(whole, sizeof whole, &m), NFQUEUE_PACKET);
+	assert_int_equal(m.id, 7);
+	assert_int_equal(m.mark, 5);
+	for (uint8_t len = 0; len < sizeof whole; len++) {
+		uint8_t cut[sizeof whole] __attribute__((aligned(4)));
+		for (size_t i = 0; i < sizeof whole; i++)
+			cut[i] = whole[i];
+		assert_int_equal(nfqueue_message_read(cut, len, &m), NFQUEUE_MALFORMED); /* it says it is longer than it is */
+		cut[0] = len;
+		enum nfqueue_kind kind = nfqueue_message_read(cut, len, &m);
+		assert_int_equal(kind, len < 31 ? NFQUEUE_MALFORMED : NFQUEUE_PACKET); /* the header ends at 31 */
+		assert_int_equal(m.mark, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernels_that_drop_merged_datagrams),
+		cmocka_unit_test(messages_that_are_cut),
 		cmocka_unit_test(options_out_of_range_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
