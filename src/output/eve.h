@@ -49,6 +49,7 @@ struct outputs {
 	struct eve *eves;
 	struct sink *fast;
 	struct sink *sinks;
+	struct sink_writer *writer; /* NULL: who fills a piece writes it */
 	bool none, stats_on;
 	uint32_t drop_limit;     /* respond.drop-records: a second and worker; 0: as many as there are */
 	bool failed;             /* writing has failed, in a folder that may be closed already: said once for all */

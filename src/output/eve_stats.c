@@ -154,6 +154,17 @@ static void free_rows(struct rows *r)
 	free(r->row);
 }
 
+/* The members of a record's "stats". */
+static void write_members(struct json *j, const struct rows *rows, const struct rows *detect, const struct output_rules *rules, usec_t uptime)
+{
+	json_int(j, "uptime", uptime > 0 ? uptime / USEC_PER_SEC : 0);
+	write_rows(j, rows);
+	json_open(j, "detect");
+	write_engines(j, rules);
+	write_rows(j, detect);
+	json_close(j);
+}
+
 static void write_stats(const struct eve *e, struct buffer *line, const struct rows *rows, const struct rows *detect,
 			const struct output_rules *rules, usec_t now, usec_t since)
 {
@@ -165,16 +176,34 @@ static void write_stats(const struct eve *e, struct buffer *line, const struct r
 	json_string(&j, "timestamp", when);
 	json_string(&j, "event_type", "stats");
 	json_open(&j, "stats");
-	json_int(&j, "uptime", now > since ? (now - since) / USEC_PER_SEC : 0);
-	write_rows(&j, rows);
-	json_open(&j, "detect");
-	write_engines(&j, rules);
-	write_rows(&j, detect);
-	json_close(&j);
+	write_members(&j, rows, detect, rules, now - since);
 	json_close(&j);
 	json_close(&j);
 	buffer_add_byte(line, '\n');
 	sink_write(e->sink, line->data, line->len);
+}
+
+static void gather(struct rows *rows, struct rows *detect, const struct counters *sum, bool ips, const uint64_t *event_counts, const struct app_worker *app)
+{
+	add_counters(rows, sum, ips);
+	add_events(rows, event_counts);
+	add_app(rows, app);
+	split_detect(rows, detect);
+	qsort(rows->row, rows->n, sizeof *rows->row, by_name);
+	qsort(detect->row, detect->n, sizeof *detect->row, by_name);
+}
+
+void output_stats_text(const struct outputs *o, const struct counters *sum, const uint64_t *event_counts, const struct app_worker *app, usec_t now,
+		       usec_t since, struct buffer *out)
+{
+	struct rows rows = {0}, detect = {0};
+	gather(&rows, &detect, sum, o->context.ips, event_counts, app);
+	struct json j = json_into(out);
+	json_open(&j, NULL);
+	write_members(&j, &rows, &detect, &o->context.rules, now - since);
+	json_close(&j);
+	free_rows(&rows);
+	free_rows(&detect);
 }
 
 void output_stats(struct outputs *o, const struct counters *sum, const uint64_t *event_counts, const struct app_worker *app, usec_t now, usec_t since)
@@ -186,12 +215,7 @@ void output_stats(struct outputs *o, const struct counters *sum, const uint64_t 
 		return;
 	struct rows rows = {0}, detect = {0};
 	struct buffer line = {0};
-	add_counters(&rows, sum, o->context.ips);
-	add_events(&rows, event_counts);
-	add_app(&rows, app);
-	split_detect(&rows, &detect);
-	qsort(rows.row, rows.n, sizeof *rows.row, by_name);
-	qsort(detect.row, detect.n, sizeof *detect.row, by_name);
+	gather(&rows, &detect, sum, o->context.ips, event_counts, app);
 	for (const struct eve *e = o->eves; e; e = e->next)
 		if (e->options.kinds & EVE_STATS)
 			write_stats(e, &line, &rows, &detect, &o->context.rules, now, since);

@@ -299,6 +299,8 @@ static int open_all(struct outputs *o, struct error *error)
 
 static void close_all(struct outputs *o)
 {
+	sink_writer_stop(o->writer);
+	o->writer = NULL;
 	for (struct sink *s = o->sinks, *next; s; s = next) {
 		next = s->next;
 		s->quiet |= o->failed;
@@ -365,6 +367,24 @@ int outputs_reopen(struct outputs *o, const char *log_dir, struct error *error)
 	free(folder);
 	o->context.log_dir = NULL;
 	return rc;
+}
+
+int outputs_background(struct outputs *o, struct error *error)
+{
+	o->writer = o->sinks ? sink_writer_start(o->sinks, error) : NULL;
+	return o->writer || !o->sinks ? 0 : -EAGAIN;
+}
+
+int outputs_reopen_files(struct outputs *o)
+{
+	int first = 0;
+	for (struct sink *s = o->sinks; s; s = s->next) {
+		int r = sink_reopen(s);
+		if (r < 0)
+			log_error("%s: %s; the old file is written on", s->path, strerror(-r));
+		first = first ? first : r;
+	}
+	return first;
 }
 
 int outputs_close(struct outputs *o)

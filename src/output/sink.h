@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Where lines go: a file, or a datagram or stream socket. Lines are gathered and written in large pieces; a failure is said once,
- * counted, and ends nothing. Any thread: a lock is taken a piece, not a line (each worker hands over whole lines).
+ * counted, and ends nothing. Any thread.
+ *
+ * As it is, who fills a piece writes it and waits for the disk (replay). In the background (run) a thread of the list writes, twice a second or when a piece is
+ * full; who writes a line never waits: when the disk does not follow, lines are lost, counted, and said once.
  */
 #pragma once
 
@@ -14,8 +17,10 @@ struct sink {
 	bool append, failed, is_socket;
 	bool quiet;    /* what went wrong was said elsewhere: count only */
 	uint64_t lost; /* lines that could not be written */
-	struct buffer pending;
-	void *lock;
+	struct buffer pending, writing;
+	bool background, said_slow;
+	void *lock, *io; /* of pending; of the descriptor and what is being written */
+	const char *filetype; /* a literal's or the configuration's text */
 	struct sink *next;
 };
 
@@ -23,5 +28,12 @@ struct sink {
 struct sink *sink_open(const char *folder, const char *name, const char *filetype, bool append, struct error *error);
 void sink_write(struct sink *s, const void *data, size_t n);
 void sink_flush(struct sink *s);
+/* The file by its name again, made if need be; what was gathered goes into the old one. -errno: the old one stays. */
+int sink_reopen(struct sink *s);
 /* Flushes, closes, frees. True if anything was lost. */
 bool sink_close(struct sink *s);
+
+/* A thread that writes for all sinks of a list, whose order and members stay until sink_writer_stop, which writes what is left. */
+struct sink_writer;
+struct sink_writer *sink_writer_start(struct sink *list, struct error *error);
+void sink_writer_stop(struct sink_writer *w); /* NULL is allowed */
