@@ -425,6 +425,11 @@ void worker_mark_mask(struct worker *w, uint32_t mask)
 	w->mark_mask = mask;
 }
 
+void worker_on_midstream(struct worker *w, bool (*known)(void *context, const struct packet *p), void *context)
+{
+	stream_on_midstream(w->streams, known, context);
+}
+
 void worker_capture_name(struct worker *w, const char *name)
 {
 	w->capture_name = name;

@@ -33,6 +33,8 @@ void worker_on_reject(struct worker *w, void (*reject)(void *context, const stru
 void worker_on_block(struct worker *w, const struct respond_hooks *hooks);
 /* gateway.mark-mask: verdicts on packets of marked flows carry the mark's bits within it. 0: none do. */
 void worker_mark_mask(struct worker *w, uint32_t mask);
+/* See stream_on_midstream. */
+void worker_on_midstream(struct worker *w, bool (*known)(void *context, const struct packet *p), void *context);
 /* The name EVE gives as pcap_filename. */
 void worker_capture_name(struct worker *w, const char *name);
 

@@ -120,6 +120,12 @@ struct stream_engine *stream_engine_new(const struct stream_settings *s, const s
 	return e;
 }
 
+void stream_on_midstream(struct stream_engine *e, bool (*known)(void *context, const struct packet *p), void *context)
+{
+	e->known = known;
+	e->known_context = context;
+}
+
 void stream_engine_free(struct stream_engine *e)
 {
 	if (!e)

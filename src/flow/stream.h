@@ -86,6 +86,11 @@ struct stream_engine;
 struct stream_engine *stream_engine_new(const struct stream_settings *s, const struct host_os *os, struct flow_table *flows,
 					struct counters *counters, uint64_t *event_counts);
 void stream_engine_free(struct stream_engine *e);
+/*
+ * A packet without a session whose beginning was not seen: `known` says whether it belongs to a connection that there was before us; then it is
+ * taken up in the middle whatever stream.midstream says, and no policy acts.
+ */
+void stream_on_midstream(struct stream_engine *e, bool (*known)(void *context, const struct packet *p), void *context);
 
 /* What a packet did; bits. */
 enum stream_result {

@@ -209,16 +209,17 @@ static bool open_midstream(struct segment *g)
 static bool open_without_syn(struct segment *g)
 {
 	const struct stream_settings *set = &g->e->settings;
-	if (g->flags & TCP_FIN) {
+	bool known = g->e->known && g->e->known(g->e->known_context, g->p);
+	if (g->flags & TCP_FIN && !known) {
 		segment_event(g, EVENT_STREAM_FIN_BUT_NO_SESSION);
 		if (!set->midstream || !g->len)
 			return true;
 	}
-	if (!set->midstream && !set->async_oneside) {
+	if (!set->midstream && !set->async_oneside && !known) {
 		exception_policy_apply(set->midstream_policy, g->p, g->f, DROP_STREAM_MIDSTREAM);
 		return true;
 	}
-	if (set->midstream)
+	if (set->midstream && !known)
 		exception_policy_apply(set->midstream_policy, g->p, g->f, DROP_STREAM_MIDSTREAM);
 	COUNT(g->e->counters, TCP_MIDSTREAM_PICKUPS);
 	return g->flags & TCP_SYN ? open_midstream_synack(g) : open_midstream(g);

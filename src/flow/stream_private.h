@@ -17,6 +17,8 @@ struct stream_engine {
 	struct slab sessions;
 	struct store_pool pool;
 	uint64_t chunk_size[2];
+	bool (*known)(void *context, const struct packet *p); /* see stream_on_midstream */
+	void *known_context;
 	bool raw_used; /* raw inspection has asked at least once: what it has not had is kept for it */
 	/* Inline: the payload of the packet at hand, in order, not copied yet. It lies right of all that is stored. */
 	struct {
