@@ -443,7 +443,7 @@ static int queue_open(struct nfqueue *n, unsigned i, const struct nfqueue_option
 	int r = config_bind(n, q);
 	if (r < 0)
 		return bind_error(error, -r, q->number);
-	r = config_params(n, q, o->max_len ? o->max_len : 8192);
+	r = config_params(n, q, o->max_len ? o->max_len : NFQUEUE_LENGTH);
 	if (r < 0)
 		return error_set(error, -r, "cannot set up queue %u: %s", q->number, strerror(-r));
 	/* one by one: a message whose flags are not all known changes none */

@@ -8,7 +8,7 @@
 
 #include "capture/capture.h"
 
-enum { NFQUEUE_MAX_QUEUES = 8, NFQUEUE_MAX_IFINDEX = 4096, NFQUEUE_COPY_RANGE = 0xffff - 4 };
+enum { NFQUEUE_MAX_QUEUES = 8, NFQUEUE_MAX_IFINDEX = 4096, NFQUEUE_COPY_RANGE = 0xffff - 4, NFQUEUE_LENGTH = 8192 };
 
 struct nfqueue_options {
 	struct nfqueue_queue {
@@ -17,7 +17,7 @@ struct nfqueue_options {
 	} queue[NFQUEUE_MAX_QUEUES];
 	unsigned n_queues;
 	bool fail_open;                /* a full queue lets packets pass instead of dropping them */
-	uint32_t max_len;              /* packets that may wait in a queue; 0: 8192 */
+	uint32_t max_len;              /* packets that may wait in a queue; 0: NFQUEUE_LENGTH */
 	const uint16_t *interface_of;  /* NFQUEUE_MAX_IFINDEX entries: ifindex → frame.in_interface; NULL: always 0 */
 };
 

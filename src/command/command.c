@@ -9,11 +9,21 @@ static int command_help(int argc, char **argv);
 static int command_version(int argc, char **argv);
 
 static const struct command commands[] = {
+	{"block", command_block, "drop what comes from an address, in the kernel", command_block_usage},
+	{"blocks", command_blocks, "who is blocked, until when, why", command_blocks_usage},
+	{"confirm", command_confirm, "what was started with --confirm stays", command_confirm_usage},
+	{"guard", command_guard, "drop until sluice runs (when-down: drop), before the network is there", command_guard_usage},
 	{"help", command_help, "what a command does and takes", NULL},
 	{"lab", command_lab, "client, gateway and server in namespaces; the demonstration", command_lab_usage},
+	{"release", command_release, "connections of an address go on without inspection", command_release_usage},
+	{"reload", command_reload, "new rules, without losing a packet", command_reload_usage},
+	{"reopen", command_reopen, "open the log files again", command_reopen_usage},
 	{"replay", command_replay, "take captures through the engine", command_replay_usage},
 	{"rules", command_rules, "read and compile rules, say what is wrong with them and where", command_rules_usage},
 	{"run", command_run, "inspect what the firewall accepts, and stop what rules drop", command_run_usage},
+	{"status", command_status, "what the running sluice does, or what its absence means", command_status_usage},
+	{"stop", command_stop, "end it, take the table away", command_stop_usage},
+	{"unblock", command_unblock, "the opposite of block", command_unblock_usage},
 	{"version", command_version, "print the version", NULL},
 };
 

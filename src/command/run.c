@@ -7,9 +7,10 @@
 
 #include "base/log.h"
 #include "command/command.h"
+#include "command/options.h"
 #include "daemon/run.h"
 
-enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL, OPT_NO_SANDBOX };
+enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL, OPT_NO_SANDBOX, OPT_CONFIRM, OPT_SOCKET };
 
 static const struct option long_options[] = {
 	{"hook", required_argument, NULL, OPT_HOOK},
@@ -20,6 +21,8 @@ static const struct option long_options[] = {
 	{"include", required_argument, NULL, OPT_INCLUDE},
 	{"init-errors-fatal", no_argument, NULL, OPT_FATAL},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
+	{"confirm", required_argument, NULL, OPT_CONFIRM},
+	{"socket", required_argument, NULL, OPT_SOCKET},
 	{"help", no_argument, NULL, 'h'},
 	{0},
 };
@@ -40,10 +43,12 @@ void command_run_usage(void)
 	     "  --hook LIST         forward (as it is), input, output; with commas\n"
 	     "  --when-down WHAT    bypass (as it is) or drop: if sluice dies or is overloaded\n"
 	     "  --ids               inspect and alert, drop nothing\n"
+	     "  --confirm TIME      a first try over ssh: without `sluice confirm` in this time (60s) it is all gone again\n"
 	     "  --dry-run           print the table, the priority and why, and conflicts; change nothing\n"
 	     "  --set K=V           change a setting: gateway.interfaces.0=wan0\n"
 	     "  --include FILE      more configuration over it\n"
 	     "  --init-errors-fatal a wrong rule ends it\n"
+	     "  --socket PATH       the control socket (/run/sluice/command.socket)\n"
 	     "  --no-sandbox        keep all rights (no Landlock, no seccomp, all capabilities)\n"
 	     "  -v                  say more\n"
 	     "\n"
@@ -51,23 +56,21 @@ void command_run_usage(void)
 	     "  nft delete table inet sluice");
 }
 
-struct list {
-	const char **item;
-	size_t n;
-};
-
-static void list_add(struct list *l, const char *item)
+static void list_add(struct option_list *l, const char *item)
 {
 	l->item = xrealloc(l->item, (l->n + 1) * sizeof *l->item);
 	l->item[l->n++] = item;
 }
 
-struct parsed {
-	struct run_options run;
-	struct list sets, includes, rules;
-};
+static int parse_confirm(struct run_parsed *p, const char *value)
+{
+	if (clock_parse_duration(value, &p->run.confirm))
+		return STATUS_DONE;
+	fprintf(stderr, "sluice: --confirm: '%s' is no time, as 60s or 5m\n", value);
+	return STATUS_USAGE;
+}
 
-static int parse_option(struct parsed *p, int option, const char *value)
+static int parse_option(struct run_parsed *p, int option, const char *value)
 {
 	struct runtime_options *o = &p->run.runtime;
 	switch (option) {
@@ -85,31 +88,44 @@ static int parse_option(struct parsed *p, int option, const char *value)
 	case OPT_DRY_RUN: p->run.dry_run = true; break;
 	case OPT_FATAL: o->errors_fatal = true; break;
 	case OPT_NO_SANDBOX: p->run.no_sandbox = true; break;
-	case 'h': command_run_usage(); exit(STATUS_DONE);
+	case OPT_CONFIRM: return parse_confirm(p, value);
+	case OPT_SOCKET: p->run.socket = value; break;
 	default: return STATUS_USAGE;
 	}
 	return STATUS_DONE;
 }
 
-int command_run(int argc, char **argv)
+int run_options_parse(int argc, char **argv, struct run_parsed *p, void (*usage)(void))
 {
-	static struct parsed p = {.run.runtime = {.ips = true, .live = true, .checksums = -1}};
+	*p = (struct run_parsed){.run.runtime = {.ips = true, .live = true, .checksums = -1}};
 	optind = 1;
-	for (int c; (c = getopt_long(argc, argv, "c:S:s:l:q:vh", long_options, NULL)) != -1;)
-		if (parse_option(&p, c, optarg))
+	for (int c; (c = getopt_long(argc, argv, "c:S:s:l:q:vh", long_options, NULL)) != -1;) {
+		if (c == 'h') {
+			usage();
+			exit(STATUS_DONE);
+		}
+		if (parse_option(p, c, optarg))
 			return STATUS_USAGE;
+	}
 	if (optind < argc) {
-		fprintf(stderr, "sluice: run takes no '%s'; `sluice help run` lists what it takes\n", argv[optind]);
+		fprintf(stderr, "sluice: %s takes no '%s'; `sluice help %s` lists what it takes\n", argv[0], argv[optind], argv[0]);
 		return STATUS_USAGE;
 	}
-	struct runtime_options *o = &p.run.runtime;
+	struct runtime_options *o = &p->run.runtime;
 	if (!o->config && access(own_config, R_OK) == 0)
 		o->config = own_config;
-	o->sets = p.sets.item;
-	o->n_sets = p.sets.n;
-	o->includes = p.includes.item;
-	o->n_includes = p.includes.n;
-	o->rules_more = p.rules.item;
-	o->n_rules_more = p.rules.n;
-	return run_live(&p.run) ? STATUS_FAILED : STATUS_DONE;
+	o->sets = p->sets.item;
+	o->n_sets = p->sets.n;
+	o->includes = p->includes.item;
+	o->n_includes = p->includes.n;
+	o->rules_more = p->rules.item;
+	o->n_rules_more = p->rules.n;
+	return STATUS_DONE;
+}
+
+int command_run(int argc, char **argv)
+{
+	static struct run_parsed p;
+	int status = run_options_parse(argc, argv, &p, command_run_usage);
+	return status ? status : run_live(&p.run) ? STATUS_FAILED : STATUS_DONE;
 }

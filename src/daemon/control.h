@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include <jansson.h>
+#include "base/jansson.h"
 
 #include "daemon/loop.h"
 

@@ -2,6 +2,8 @@
 /* The main thread of `run`: file descriptors and timers with their handlers. Nothing here is on the packet path. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 

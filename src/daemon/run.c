@@ -5,19 +5,24 @@
 #include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "daemon/control.h"
 #include "daemon/reload.h"
 #include "flow/shared.h"
+#include "gateway/watch.h"
 
 #define LOG_MODULE "run"
 
@@ -54,6 +59,7 @@ static void *worker_main(void *context)
 			return NULL;
 		}
 		reload_worker_check(w);
+		__atomic_fetch_add(&w->beats, 1, __ATOMIC_RELAXED);
 		/* a tick when idle, and once a second when not; in real time, as the packets' */
 		usec_t now = clock_monotonic();
 		if (n == 0 || now > next_tick)
@@ -194,13 +200,17 @@ static int start_threads(struct live *l, struct error *error)
 static void stop(struct live *l)
 {
 	struct error error = {0};
-	if (l->loaded && gateway_remove(&error) < 0)
+	/* a start that fails leaves the line as it found it: closed by an earlier run's `drop`, or open */
+	bool leave = l->leave_table || (!l->since && l->was_closed);
+	if ((l->loaded || l->guarded) && !leave && gateway_remove(&error) < 0)
 		log_error("the table could not be removed: %s; `nft delete table inet sluice` does it", error.text);
-	l->loaded = false;
+	l->loaded = l->guarded = false;
 	__atomic_store_n(&l->stopping, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < l->n_workers; i++)
 		if (l->worker[i].started)
 			pthread_join(l->worker[i].thread, NULL);
+	for (unsigned i = 0; i < l->n_workers; i++)
+		l->worker[i].started = false;
 	run_blocks_close(l);
 	reload_deinit(l);
 }
@@ -218,13 +228,20 @@ static int release(struct live *l)
 	}
 	if (l->state.shared)
 		shared_free(l->state.shared);
+	control_close(l->control);
+	if (l->watch)
+		gateway_watch_close(l->watch);
+	run_existing_free(l);
+	loop_free(l->loop);
+	if (l->signals >= 0)
+		close(l->signals);
 	int failed = runtime_deinit(&l->runtime);
 	gateway_plan_free(&l->plan);
 	for (size_t i = 0; i < l->n_interfaces; i++)
 		free((char *)l->interfaces[i]);
 	free(l->interfaces);
 	free(l->log_dir);
-	free(l->sets);
+	free(l->option_sets);
 	return failed;
 }
 
@@ -236,57 +253,196 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGQUIT);
 	sigaddset(set, SIGUSR2);
 	sigprocmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
-struct call {
-	void (*handler)(void *context);
-	void *context;
-};
-static struct call *pending_call; /* atomic */
-
-/* A reload that is ready finds the main thread by a signal. */
 static void call_main(struct live *l, void (*handler)(void *context), void *context)
 {
-	(void)l;
-	struct call *c = xcalloc(1, sizeof *c);
-	*c = (struct call){handler, context};
-	__atomic_store_n(&pending_call, c, __ATOMIC_RELEASE);
-	kill(getpid(), SIGUSR2);
+	loop_call(l->loop, handler, context);
 }
 
-static void on_usr2(struct live *l)
+void run_end(struct live *l, const char *reason)
 {
-	struct call *c = __atomic_exchange_n(&pending_call, NULL, __ATOMIC_ACQ_REL);
-	struct error error = {0};
-	if (c)
-		c->handler(c->context);
-	else if (reload_start(l, NULL, NULL, &error) < 0)
-		log_warning("%s", error.text);
-	free(c);
+	if (!l->end_reason)
+		l->end_reason = reason;
+	loop_end(l->loop);
 }
 
-/* Sleeps until a signal says stop; writes the stats record meanwhile. SIGHUP is a closed terminal, or nothing. */
-static void wait_for_end(struct live *l, const sigset_t *signals)
+/* ---- what people and systemd ask for ---- */
+
+static void after_reload(void *context, const struct reload_result *r)
+{
+	struct live *l = context;
+	char text[256];
+	snprintf(text, sizeof text, "READY=1\nSTATUS=%zu rules, generation %u, %u workers%s", r->loaded, r->generation, l->n_workers,
+		 r->ok ? "" : "; the last reload failed");
+	notify_manager(text);
+	if (l->reload_done)
+		l->reload_done(l->reload_context, r);
+	l->reload_done = NULL;
+}
+
+int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error)
+{
+	char text[96];
+	int r = reload_start(l, after_reload, l, error);
+	if (r < 0)
+		return r;
+	l->reload_done = done;
+	l->reload_context = context;
+	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic());
+	notify_manager(text);
+	return 0;
+}
+
+static void reload_by_signal(struct live *l)
+{
+	struct error error = {0};
+	if (run_reload(l, NULL, NULL, &error) < 0)
+		log_warning("%s", error.text);
+}
+
+bool run_confirm(struct live *l)
+{
+	bool waited = l->confirm_timer > 0;
+	if (waited) {
+		loop_timer_stop(l->loop, l->confirm_timer);
+		log_notice("confirmed: the table stays");
+	}
+	l->confirm_timer = 0;
+	return waited;
+}
+
+static void not_confirmed(void *context)
+{
+	struct live *l = context;
+	l->failed = true;
+	run_end(l, "it was not confirmed in time (--confirm)");
+}
+
+/* ---- signals and timers ---- */
+
+/* A closed terminal ends what was started from it, and a start that nobody confirmed yet; else it is the word for new log files and rules. */
+static void on_hangup(struct live *l)
+{
+	if (l->has_terminal || l->confirm_timer > 0) {
+		run_end(l, "the terminal is gone");
+		return;
+	}
+	(void)outputs_reopen_files(l->runtime.outputs);
+	reload_by_signal(l);
+}
+
+static void on_signal(void *context, int fd, unsigned events)
+{
+	struct live *l = context;
+	struct signalfd_siginfo s;
+	(void)events;
+	while (read(fd, &s, sizeof s) == sizeof s)
+		switch (s.ssi_signo) {
+		case SIGINT: run_end(l, "interrupted (SIGINT)"); break;
+		case SIGTERM: run_end(l, "asked to end (SIGTERM)"); break;
+		case SIGQUIT: /* a restart: another one will take the table over */
+			l->leave_table = !l->settings.bypass;
+			run_end(l, "asked to make way for the next start (SIGQUIT)");
+			break;
+		case SIGHUP: on_hangup(l); break;
+		default: reload_by_signal(l); break;
+		}
+}
+
+static void on_stats(void *context)
+{
+	run_write_stats(context, clock_real());
+}
+
+/* systemd hears of us only while every worker turns. */
+static void on_watchdog(void *context)
+{
+	struct live *l = context;
+	bool all = true;
+	for (unsigned i = 0; i < l->n_workers; i++) {
+		uint32_t beats = __atomic_load_n(&l->worker[i].beats, __ATOMIC_RELAXED);
+		all &= beats != l->beats[i];
+		l->beats[i] = beats;
+	}
+	if (all)
+		notify_manager("WATCHDOG=1");
+}
+
+static void start_watchdog(struct live *l)
+{
+	const char *text = getenv("WATCHDOG_USEC");
+	long long interval = text ? atoll(text) : 0;
+	if (interval > 0)
+		(void)loop_timer_start(l->loop, interval / 3, false, on_watchdog, l);
+}
+
+static void start_timers(struct live *l)
 {
 	int64_t seconds = DEFAULT_STATS_SECONDS;
 	(void)conf_int(l->runtime.conf, "stats.interval", &seconds, NULL);
 	if (seconds < 1)
 		seconds = DEFAULT_STATS_SECONDS;
-	for (;;) {
-		struct timespec t = {.tv_sec = seconds};
-		int number = sigtimedwait(signals, NULL, &t);
-		if (number == SIGINT || number == SIGTERM || (number == SIGHUP && isatty(STDIN_FILENO)))
-			return;
-		if (number == SIGUSR2)
-			on_usr2(l);
-		if (number < 0 && errno == EAGAIN) {
-			block_list_expire(l->blocks, clock_real());
-			run_write_stats(l, clock_real());
-		}
+	(void)loop_timer_start(l->loop, seconds * USEC_PER_SEC, false, on_stats, l);
+	(void)loop_timer_start(l->loop, USEC_PER_SEC, false, run_write_status, l);
+	(void)loop_timer_start(l->loop, USEC_PER_SEC, false, run_blocks_tick, l);
+	(void)loop_timer_start(l->loop, 30 * USEC_PER_SEC, false, run_blocks_save, l);
+	(void)loop_timer_start(l->loop, 60 * USEC_PER_SEC, false, run_allow_machine, l);
+	start_watchdog(l);
+	if (l->options->confirm) {
+		l->confirm_until = clock_monotonic() + l->options->confirm;
+		l->confirm_timer = loop_timer_start(l->loop, l->options->confirm, true, not_confirmed, l);
 	}
+}
+
+static int open_control(struct live *l, struct error *error)
+{
+	const char *path = l->options->socket;
+	if (!path)
+		path = conf_string(l->runtime.conf, "unix-command.filename", RUN_SOCKET);
+	if (strcmp(conf_string(l->runtime.conf, "unix-command.enabled", "auto"), "no") == 0)
+		return 0;
+	char *full = path[0] == '/' ? xstrdup(path) : xasprintf(RUN_FOLDER "/%s", path);
+	l->control = control_open(l->loop, l, full, error);
+	free(full);
+	return l->control ? 0 : -EIO;
+}
+
+static int make_loop(struct live *l, struct error *error)
+{
+	sigset_t set;
+	block_signals(&set);
+	int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	l->has_terminal = terminal >= 0;
+	if (terminal >= 0)
+		close(terminal);
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->loop = l->signals < 0 ? NULL : loop_new(error);
+	if (!l->loop)
+		return l->signals < 0 ? error_set(error, errno, "signalfd: %s", strerror(errno)) : -EIO;
+	return loop_watch(l->loop, l->signals, POLLIN, on_signal, l);
+}
+
+/* One at a time, from before the rules are compiled on; with `drop` nothing passes meanwhile. */
+static int take_place(struct live *l, const struct gateway_settings *s, struct error *error)
+{
+	struct gateway_table_state before;
+	if (l->options->dry_run)
+		return 0;
+	(void)mkdir(RUN_FOLDER, 0755);
+	l->lock = gateway_lock(error);
+	if (l->lock < 0)
+		return l->lock;
+	if (!s->own_table || s->bypass)
+		return 0;
+	l->was_closed = gateway_table_state(&before, error) == 0 && before.there && before.ours && before.drops;
+	int r = gateway_guard_load(s, error);
+	l->guarded = r == 0;
+	return r;
 }
 
 /*
@@ -300,14 +456,16 @@ static int read_settings(struct live *l, struct runtime_options *o, struct error
 		return -EINVAL;
 	struct gateway_settings s;
 	int r = gateway_settings_read(&s, conf, error);
+	if (r == 0)
+		r = take_place(l, &s, error);
 	bool open_choice = strcmp(conf_string(conf, "exception-policy", "auto"), "auto") == 0;
 	conf_free(conf);
 	if (r == 0 && s.bypass && open_choice) {
-		l->sets = xcalloc(o->n_sets + 1, sizeof *l->sets);
+		l->option_sets = xcalloc(o->n_sets + 1, sizeof *l->option_sets);
 		if (o->n_sets)
-			memcpy(l->sets, o->sets, o->n_sets * sizeof *l->sets);
-		l->sets[o->n_sets++] = "exception-policy=ignore";
-		o->sets = l->sets;
+			memcpy(l->option_sets, o->sets, o->n_sets * sizeof *l->option_sets);
+		l->option_sets[o->n_sets++] = "exception-policy=ignore";
+		o->sets = l->option_sets;
 	}
 	return r;
 }
@@ -337,6 +495,16 @@ static int dry_run(struct live *l, struct error *error)
 	return r;
 }
 
+/* The table, what belongs into it, and the watch over it. */
+static int protect(struct live *l, struct error *error)
+{
+	int r = load_table(l, error);
+	if (r < 0)
+		return r;
+	run_blocks_restore(l);
+	return run_watch_init(l, error);
+}
+
 static int start(struct live *l, struct error *error)
 {
 	int r = l->settings.own_table ? gateway_plan(&l->plan, &l->settings, l->n_workers, error) : 0;
@@ -350,17 +518,22 @@ static int start(struct live *l, struct error *error)
 		r = run_blocks_open(l, error);
 	}
 	if (r == 0)
+		r = open_control(l, error);
+	if (r == 0)
+		r = run_existing_init(l, error);
+	if (r == 0)
 		r = run_confine(l, error);
+	if (r == 0)
+		r = outputs_background(l->runtime.outputs, error);
 	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)
-		r = load_table(l, error);
+		r = protect(l, error);
 	return r;
 }
 
 static int run_with(struct live *l, struct error *error)
 {
-	sigset_t signals;
 	struct runtime_options o = l->options->runtime;
 	int r = read_settings(l, &o, error);
 	if (r < 0)
@@ -387,19 +560,22 @@ static int run_with(struct live *l, struct error *error)
 		run_print_no_rules(&o);
 		return error_set(error, ENOENT, "no rule was loaded");
 	}
-	block_signals(&signals);
-	r = start(l, error);
+	r = make_loop(l, error);
+	if (r == 0)
+		r = start(l, error);
 	if (r == 0) {
 		l->since = clock_real();
-		run_blocks_restore(l);
+		start_timers(l);
+		run_write_status(l);
 		run_print_ready(l);
-		wait_for_end(l, &signals);
+		r = loop_run(l->loop, error);
 		notify_manager("STOPPING=1");
 	}
 	stop(l);
-	if (r == 0) {
+	if (l->since) {
 		run_write_stats(l, clock_real());
 		run_print_end(l);
+		run_write_last_exit(l, r < 0 ? error->text : l->end_reason, r < 0 || l->failed);
 	}
 	return r;
 }
@@ -409,11 +585,13 @@ int run_live(const struct run_options *o)
 	struct live *l = xcalloc(1, sizeof *l);
 	struct error error = {0};
 	l->options = o;
+	l->lock = l->signals = -1;
 	for (int i = 0; i < GATEWAY_MAX_WORKERS; i++) {
 		l->worker[i].reject = (struct reject){.fd4 = -1, .fd6 = -1};
 		pthread_mutex_init(&l->worker[i].lock, NULL);
 	}
 	int r = run_with(l, &error);
+	stop(l); /* what failed on the way may have left something */
 	if (r < 0)
 		fprintf(stderr, "sluice: %s\n", error.text);
 	bool ended_early = false;
@@ -423,6 +601,9 @@ int run_live(const struct run_options *o)
 			fprintf(stderr, "sluice: %s\n", l->worker[i].error.text);
 	}
 	int failed = release(l);
+	bool early = l->failed;
+	if (l->end_reason && early)
+		fprintf(stderr, "sluice: ended: %s\n", l->end_reason);
 	free(l);
-	return r < 0 || failed || ended_early;
+	return r < 0 || failed || ended_early || early;
 }

@@ -9,14 +9,21 @@
 #include "daemon/worker.h"
 #include "gateway/gateway.h"
 #include "gateway/reject.h"
+#include "gateway/sets.h"
 #include "respond/blocks.h"
 
+#include "base/jansson.h"
 #include <pthread.h>
+
+#define RUN_FOLDER "/run/sluice"
+#define RUN_SOCKET RUN_FOLDER "/command.socket"
 
 struct run_options {
 	struct runtime_options runtime; /* sets hold gateway.* already */
 	bool dry_run;
 	bool no_sandbox;
+	const char *socket;            /* --socket; NULL: unix-command.filename, or RUN_SOCKET */
+	usec_t confirm;                /* --confirm: without `sluice confirm` in this time it ends again; 0: no need */
 };
 
 /* Exit status: 0 it ran and ended well, 1 not. Prints. */
@@ -25,10 +32,18 @@ int run_live(const struct run_options *o);
 /* ---- between the files run*.c ---- */
 
 /* What is counted, at one moment. A worker publishes its own once a second; who reports adds them up and never looks into a running worker. */
+enum { TOP_ALERTS = 8 };
+struct top_alert {
+	uint32_t gid, sid;
+	uint64_t count; /* 0: none */
+	char msg[96];
+};
 struct figures {
 	struct counters counters;
 	uint64_t events[EVENT_N_];
 	struct app_worker app; /* its counts alone */
+	struct top_alert top[TOP_ALERTS];
+	uint64_t captured, lost; /* packets of its queues */
 };
 
 struct live_worker {
@@ -42,8 +57,11 @@ struct live_worker {
 	pthread_t thread;
 	bool started;
 	bool ended;              /* atomic: takes no new rules any more */
+	uint32_t beats;          /* atomic: turns of its loop, for the watchdog */
 	struct error error; /* why it ended early; empty: it did not */
 };
+
+struct reload_result;
 
 struct live {
 	const struct run_options *options;
@@ -58,10 +76,41 @@ struct live {
 	struct reload *reload;
 	/* Has `handler` called in the main thread, soon; from any thread. */
 	void (*call)(struct live *l, void (*handler)(void *context), void *context);
+	struct loop *loop;
+	struct control *control;
+	int lock;               /* of the network namespace; -1: not taken */
+	int signals;            /* signalfd; -1: none */
+	const char *end_reason; /* a literal; NULL: not asked to end */
+	bool leave_table;       /* the next start takes it over: until then when-down holds */
+	bool has_terminal;
+	bool guarded;           /* when-down: drop: the table that only drops is loaded, until the real one is */
+	bool was_closed;        /* an earlier run's table dropped already */
+	bool failed;            /* it ended for a reason that is no success */
+
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */
+	bool said_save_failed;
+
+	struct gateway_watch *watch;
+	int look_timer;         /* 0: none runs */
+	usec_t hurt_since;      /* monotonic; 0: the table is whole */
+	usec_t unprotected;     /* altogether */
+	uint64_t restores;
+	bool said_not_restored;
+
+	struct existing *existing; /* connections from before the start; NULL: not asked for */
+
+	int confirm_timer;      /* above 0: not confirmed yet */
+	usec_t confirm_until;   /* monotonic */
+
+	void (*reload_done)(void *context, const struct reload_result *r); /* of who asked for the one under way */
+	void *reload_context;
+
+	usec_t status_last;     /* what the last status.json counted, for rates */
+	uint64_t status_packets, status_bytes, status_alerts;
+	uint32_t beats[GATEWAY_MAX_WORKERS]; /* at the last look of the watchdog */
 	char *log_dir;
-	const char **sets;      /* what the runtime's options point to, when they had to be added to */
+	const char **option_sets; /* what the runtime's options point to, when they had to be added to */
 	const char **interfaces; size_t n_interfaces;
 	uint16_t interface_of[NFQUEUE_MAX_IFINDEX];
 	usec_t since;
@@ -76,13 +125,38 @@ void run_print_no_rules(const struct runtime_options *o);
 /* run_confine.c: gives up what is not needed any more; before the first thread */
 int run_confine(struct live *l, struct error *error);
 
-/* run_blocks.c: policies that block. Open before the first thread, restore when the table is there, close after the last thread. */
+/* run.c: the main thread asks for these */
+void run_end(struct live *l, const char *reason);
+/* Tells systemd, starts, and calls `done` (may be NULL) in the main thread. -EBUSY. */
+int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error);
+bool run_confirm(struct live *l); /* false: nothing was waiting */
+
+/* run_blocks.c: policies that block, and persons. Open before the first thread, restore when the table is there, close after the last thread. */
 int run_blocks_open(struct live *l, struct error *error);
 void run_blocks_restore(struct live *l);
 void run_blocks_close(struct live *l);
-void run_allow_machine(struct live *l); /* adds own addresses, resolvers and the ssh client to runtime.machine */
+void run_blocks_tick(void *live);
+void run_blocks_save(void *live);
+void run_allow_machine(void *live); /* own addresses, gateways and resolvers into runtime.machine, as they are now */
+/* What a person asks for; `lasts` 0: for good. As block_list_add; -EPERM: allowed. */
+int run_block(struct live *l, const struct address *a, unsigned len, usec_t lasts, const char *why, struct block *done, struct error *error);
+void run_read_blocks(struct live *l); /* what the kernel counted for each */
+
+/* run_watch.c: from now on a table that others hurt is mended */
+int run_watch_init(struct live *l, struct error *error);
+
+/* run_existing.c: connections that were there before us are released, or known so that they may be taken up in the middle */
+int run_existing_init(struct live *l, struct error *error);
+void run_existing_free(struct live *l);
+
+/* run_status.c */
+json_t *run_status(struct live *l);
+void run_write_status(void *live); /* RUN_FOLDER/status.json */
+void run_write_last_exit(const struct live *l, const char *reason, int status);
 
 /* run_stats.c */
+struct figures *run_sum_figures(struct live *l); /* of all workers, as published last; the caller frees */
+void run_worker_capture(struct live_worker *w, uint64_t *packets, uint64_t *lost);
 struct figures *figures_new(void);
 void figures_free(struct figures *f); /* NULL is allowed */
 void figures_publish(struct live_worker *w); /* by the worker's thread */

@@ -136,22 +136,119 @@ static void allow_resolvers(struct allow_list *l)
 		fclose(f);
 }
 
-/* As the machine is at the start; main's loop may look again. */
-void run_allow_machine(struct live *l)
+static void allow_gateway(struct allow_list *l, const struct address *a)
+{
+	(void)allow_list_add(l, a, (unsigned)address_len(a) * 8, "gateway");
+}
+
+/* /proc/net/route has the gateway in hex, in the machine's byte order; /proc/net/ipv6_route in 32 hex digits, in the fifth column. */
+static void allow_gateways(struct allow_list *l)
+{
+	char line[512], hex[33];
+	unsigned gateway;
+	FILE *f = fopen("/proc/net/route", "re");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "%*s %*x %x", &gateway) == 1 && gateway) {
+			struct address a = {.family = 4};
+			memcpy(a.byte, &gateway, 4);
+			allow_gateway(l, &a);
+		}
+	if (f)
+		fclose(f);
+	f = fopen("/proc/net/ipv6_route", "re");
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "%*32s %*2s %*32s %*2s %32s", hex) == 1 && strspn(hex, "0") < 32 && strlen(hex) == 32) {
+			struct address a = {.family = 6};
+			for (size_t k = 0; k < 16; k++) {
+				char byte[3] = {hex[2 * k], hex[2 * k + 1], 0};
+				a.byte[k] = (uint8_t)strtoul(byte, NULL, 16);
+			}
+			allow_gateway(l, &a);
+		}
+	if (f)
+		fclose(f);
+}
+
+static void allow_own(struct allow_list *l)
 {
 	struct ifaddrs *all = NULL;
 	struct address a;
-	const char *ssh = getenv("SSH_CLIENT");
-	if (getifaddrs(&all) == 0) {
-		for (const struct ifaddrs *i = all; i; i = i->ifa_next)
-			if (address_of(i->ifa_addr, &a))
-				(void)allow_list_add(l->runtime.machine, &a, (unsigned)address_len(&a) * 8, "own address");
-		freeifaddrs(all);
-	}
-	allow_resolvers(l->runtime.machine);
-	if (ssh)
-		allow_text(l->runtime.machine, ssh, strcspn(ssh, " "), "ssh client");
+	if (getifaddrs(&all) < 0)
+		return;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
+		if (address_of(i->ifa_addr, &a))
+			(void)allow_list_add(l, &a, (unsigned)address_len(&a) * 8, "own address");
+	freeifaddrs(all);
 }
+
+/* Addresses come and go (DHCP, renumbering), so they are read again now and then. */
+void run_allow_machine(void *context)
+{
+	static const char *const reasons[] = {"own address", "gateway", "resolver"};
+	struct live *l = context;
+	struct allow_list *list = l->runtime.machine;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		allow_list_remove(list, reasons[i]);
+	allow_own(list);
+	allow_gateways(list);
+	allow_resolvers(list);
+}
+
+static void allow_ssh_client(struct live *l)
+{
+	const char *ssh = getenv("SSH_CONNECTION");
+	if (!ssh)
+		ssh = getenv("SSH_CLIENT");
+	if (ssh)
+		allow_text(l->runtime.machine, ssh, strcspn(ssh, " %"), "ssh client");
+}
+
+/* ---- what a person asks for ---- */
+
+int run_block(struct live *l, const struct address *a, unsigned len, usec_t lasts, const char *why, struct block *done, struct error *error)
+{
+	struct policy *policy = l->runtime.edition->respond.policy;
+	const char *allowed_as = policy_allow_why(policy, a, len);
+	if (allowed_as)
+		return error_set(error, EPERM, "it is never blocked: %s", allowed_as);
+	if (!l->block_sets)
+		return error_set(error, ENOENT, "there is no table of sluice's own to block by (gateway.table: none)");
+	usec_t now = clock_real();
+	struct block b = {.prefix = *a, .len = (uint8_t)len, .since = now, .until = lasts ? now + lasts : 0};
+	snprintf(b.why, sizeof b.why, "%s", why);
+	return block_list_add(l->blocks, &b, now, is_allowed, policy, done, error);
+}
+
+static void note_counters(void *context, const struct gateway_block *b, uint64_t packets, uint64_t bytes)
+{
+	struct live *l = context;
+	(void)block_list_note(l->blocks, &b->prefix, b->len, packets, bytes);
+}
+
+void run_read_blocks(struct live *l)
+{
+	struct error why;
+	if (l->block_sets)
+		(void)gateway_sets_read(l->block_sets, note_counters, l, &why);
+}
+
+void run_blocks_tick(void *context)
+{
+	struct live *l = context;
+	block_list_expire(l->blocks, clock_real());
+}
+
+void run_blocks_save(void *context)
+{
+	struct live *l = context;
+	struct error why = {0};
+	if (block_list_save(l->blocks, &why) < 0 && !l->said_save_failed) {
+		l->said_save_failed = true;
+		log_warning("blocks with time left would not survive a restart: %s", why.text);
+	}
+}
+
+/* ---- begin and end ---- */
 
 int run_blocks_open(struct live *l, struct error *error)
 {
@@ -167,6 +264,7 @@ int run_blocks_open(struct live *l, struct error *error)
 	if (!l->blocks)
 		return error_set(error, ENOMEM, "out of memory");
 	run_allow_machine(l);
+	allow_ssh_client(l);
 	for (unsigned i = 0; i < l->n_workers; i++)
 		worker_on_block(l->worker[i].worker, &(struct respond_hooks){.block = on_block, .spare = on_spare, .context = &l->worker[i]});
 	return 0;
@@ -181,12 +279,11 @@ void run_blocks_restore(struct live *l)
 
 void run_blocks_close(struct live *l)
 {
-	struct error why = {0};
 	if (!l->blocks)
 		return;
 	block_list_expire(l->blocks, clock_real());
-	if (l->since && block_list_save(l->blocks, &why) < 0)
-		log_warning("blocks with time left are not kept: %s", why.text);
+	if (l->since)
+		run_blocks_save(l);
 	block_list_free(l->blocks);
 	if (l->block_sets)
 		gateway_sets_close(l->block_sets);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,14 +73,38 @@ static void add(struct figures *sum, const struct counters *counters, const uint
 	add_app(&sum->app, app);
 }
 
+static void add_top(struct top_alert top[TOP_ALERTS], uint32_t gid, uint32_t sid, uint64_t count, const char *msg)
+{
+	unsigned least = 0;
+	for (unsigned i = 0; i < TOP_ALERTS; i++) {
+		if (top[i].count && top[i].gid == gid && top[i].sid == sid) {
+			top[i].count += count;
+			return;
+		}
+		least = top[i].count < top[least].count ? i : least;
+	}
+	if (count <= top[least].count)
+		return;
+	top[least] = (struct top_alert){.gid = gid, .sid = sid, .count = count};
+	snprintf(top[least].msg, sizeof top[least].msg, "%s", msg ? msg : "");
+}
+
+static void note_top(void *context, const struct signature *sig, uint64_t count)
+{
+	add_top(context, sig->gid, sig->sid, count, sig->msg);
+}
+
 void figures_publish(struct live_worker *w)
 {
 	struct figures *fresh = figures_new();
 	struct capture_stats s;
+	worker_alerts(w->worker, note_top, fresh->top);
 	add(fresh, worker_counters(w->worker), worker_event_counts(w->worker), worker_app(w->worker));
 	w->capture->ops->stats(w->capture, &s);
 	fresh->counters.value[COUNTER_CAPTURE_KERNEL_PACKETS] += s.received;
 	fresh->counters.value[COUNTER_CAPTURE_KERNEL_DROPS] += s.dropped;
+	fresh->captured = s.received;
+	fresh->lost = s.dropped;
 	pthread_mutex_lock(&w->lock);
 	struct figures *old = w->published;
 	w->published = fresh;
@@ -97,17 +122,35 @@ static void say_suppressed(const struct figures *sum)
 	told = now;
 }
 
-void run_write_stats(struct live *l, usec_t now)
+struct figures *run_sum_figures(struct live *l)
 {
 	struct figures *sum = figures_new();
 	sum->app.context = l->runtime.app;
 	for (unsigned i = 0; i < l->n_workers; i++) {
 		struct live_worker *w = &l->worker[i];
 		pthread_mutex_lock(&w->lock);
-		if (w->published)
+		if (w->published) {
 			add(sum, &w->published->counters, w->published->events, &w->published->app);
+			for (unsigned k = 0; k < TOP_ALERTS; k++)
+				if (w->published->top[k].count)
+					add_top(sum->top, w->published->top[k].gid, w->published->top[k].sid, w->published->top[k].count, w->published->top[k].msg);
+		}
 		pthread_mutex_unlock(&w->lock);
 	}
+	return sum;
+}
+
+void run_worker_capture(struct live_worker *w, uint64_t *packets, uint64_t *lost)
+{
+	pthread_mutex_lock(&w->lock);
+	*packets = w->published ? w->published->captured : 0;
+	*lost = w->published ? w->published->lost : 0;
+	pthread_mutex_unlock(&w->lock);
+}
+
+void run_write_stats(struct live *l, usec_t now)
+{
+	struct figures *sum = run_sum_figures(l);
 	say_suppressed(sum);
 	output_stats(l->runtime.outputs, &sum->counters, sum->events, &sum->app, now, l->since);
 	figures_free(sum);

@@ -58,5 +58,5 @@ void output_stats_text(const struct outputs *o, const struct counters *sum, cons
 		       usec_t since, struct buffer *out);
 /* From now on a thread writes, and nobody who has a record waits for a disk; what it cannot write in time is lost and counted. */
 int outputs_background(struct outputs *o, struct error *error);
-/* Opens all files again by their names, after somebody moved them away (logrotate). Any thread; what waits in buffers goes into the old ones. -errno of the first that could not. */
+/* Opens all files again by their names, after somebody moved them away (logrotate). Any thread; what waits goes into the old ones. -errno of the first that could not. */
 int outputs_reopen_files(struct outputs *o);

@@ -30,7 +30,7 @@ check "bypass: a table without owner is still there after kill -9" has_table
 check "bypass: IPv4 passes with it" client get $V4 /page
 check "bypass: IPv6 passes with it" client get $V6 /page
 start --when-down drop <<<"$rules" || exit
-check "the next start replaces the dead run's table" grep -q 'is replaced' "$tmp/run.txt"
+check "the next start replaces the dead run's table" sh -c "nft list table inet sluice | grep -q 'comment.*$sluice_pid'"
 check "drop: traffic passes while sluice lives" client get $V4 /page
 die
 check "drop: IPv4 stops after kill -9" stopped $V4

@@ -28,7 +28,7 @@ for _ in $(seq 200); do
 	sleep 0.1
 done
 check "gateway.table none loads no table" fails has_table
-check "a queue that is taken, and by whom" attempt "queue 0 is taken by .*$sluice_pid" -S "$tmp/one.rules" -q 0-1
+check "a second one, also without a table, and whose process the first is" attempt "runs already in this network namespace, process $sluice_pid" -S "$tmp/one.rules" -q 0-1
 check "then no table is left" fails has_table
 check "dry-run prints the table" sh -c "'$SLUICE' run --dry-run | grep -q 'type filter hook forward priority'"
 check "and changes nothing" fails has_table

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon/control.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#define LOG_MODULE "control"
+
+enum {
+	CLIENTS_MAX = 32, REQUEST_MAX = 64 << 10, UNREAD_MAX = 8 << 20,
+	PATIENCE_SECONDS = 10, /* with a client that does not read */
+};
+
+struct client {
+	struct control *control;
+	uint64_t id;      /* 0: free */
+	int fd;
+	struct buffer in, out;
+	size_t sent;      /* of out */
+	bool answering;   /* a request is under way; the next one waits */
+	bool closing;     /* once `out` is out */
+	usec_t used;      /* when it last asked, or took something */
+};
+
+struct control {
+	struct loop *loop;
+	struct live *live;
+	int fd, timer;
+	char *path;
+	uint64_t last_id;
+	struct client client[CLIENTS_MAX];
+	bool said_garbage;
+	struct control_reply *replies; /* that are due */
+};
+
+struct control_reply {
+	struct control *control;
+	uint64_t client;
+	struct control_reply *next;
+};
+
+static void serve(struct client *c);
+
+static void client_close(struct client *c)
+{
+	loop_forget(c->control->loop, c->fd);
+	close(c->fd);
+	buffer_free(&c->in);
+	buffer_free(&c->out);
+	*c = (struct client){.control = c->control};
+}
+
+static void on_client(void *context, int fd, unsigned events);
+
+static void client_wait(struct client *c)
+{
+	bool writes = c->sent < c->out.len;
+	unsigned events = (writes ? POLLOUT : 0u) | (c->answering || c->closing || writes ? 0u : POLLIN);
+	(void)loop_watch(c->control->loop, c->fd, events, on_client, c);
+}
+
+/* What the socket takes now; the rest when it is writable. */
+static void client_flush(struct client *c)
+{
+	while (c->sent < c->out.len) {
+		ssize_t n = send(c->fd, c->out.data + c->sent, c->out.len - c->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			client_close(c);
+			return;
+		}
+		c->sent += (size_t)n;
+		c->used = clock_monotonic();
+	}
+	if (c->sent == c->out.len) {
+		buffer_clear(&c->out);
+		c->sent = 0;
+		if (c->closing) {
+			client_close(c);
+			return;
+		}
+	}
+	client_wait(c);
+}
+
+static void client_say(struct client *c, bool ok, json_t *message)
+{
+	json_t *o = message ? json_pack("{s:s,s:o}", "return", ok ? "OK" : "NOK", "message", message) : json_pack("{s:s}", "return", ok ? "OK" : "NOK");
+	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	json_decref(o);
+	if (text) {
+		buffer_add_string(&c->out, text);
+		buffer_add_byte(&c->out, '\n');
+	}
+	free(text);
+	client_flush(c);
+}
+
+/* ---- requests ---- */
+
+void control_answer(struct control_reply *r, bool ok, json_t *message)
+{
+	struct control *control = r->control;
+	uint64_t id = r->client;
+	struct control_reply **at = &control->replies;
+	while (*at != r)
+		at = &(*at)->next;
+	*at = r->next;
+	free(r);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->client[i];
+		if (c->id != id)
+			continue;
+		c->answering = false;
+		client_say(c, ok, message);
+		if (c->id == id)
+			serve(c);
+		return;
+	}
+	json_decref(message); /* it did not wait for the answer */
+}
+
+void control_answer_text(struct control_reply *r, bool ok, const char *format, ...)
+{
+	char text[1024];
+	va_list list;
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	control_answer(r, ok, json_text(text));
+}
+
+static void request(struct client *c, const json_t *o)
+{
+	const char *name = json_string_value(json_object_get(o, "command"));
+	if (!name && json_object_get(o, "version")) { /* the greeting */
+		client_say(c, true, NULL);
+		return;
+	}
+	if (!name) {
+		client_say(c, false, json_text("a request is {\"command\": NAME, \"arguments\": {…}}"));
+		return;
+	}
+	for (const struct control_command *k = control_commands; k->name; k++) {
+		if (strcmp(k->name, name) != 0)
+			continue;
+		struct control_reply *r = xcalloc(1, sizeof *r);
+		*r = (struct control_reply){c->control, c->id, c->control->replies};
+		c->control->replies = r;
+		c->answering = true;
+		k->run(c->control->live, json_object_get(o, "arguments"), r);
+		return;
+	}
+	client_say(c, false, json_text("Unknown command"));
+}
+
+static void refuse(struct client *c, const char *why)
+{
+	c->closing = true;
+	if (!c->control->said_garbage)
+		log_notice("a client of the control socket sends what is no request: %s", why);
+	c->control->said_garbage = true;
+	client_say(c, false, json_text(why));
+}
+
+/* Takes whole JSON objects off the front of what was received, one after the other; a line end between them is allowed. */
+static void serve(struct client *c)
+{
+	uint64_t id = c->id;
+	while (c->id == id && !c->answering && !c->closing && c->out.len == 0) {
+		size_t skip = 0;
+		while (skip < c->in.len && strchr(" \t\r\n", c->in.data[skip]) && c->in.data[skip])
+			skip++;
+		json_error_t error = {0};
+		json_t *o = skip < c->in.len ? json_loadb((const char *)c->in.data + skip, c->in.len - skip, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &error) : NULL;
+		if (skip < c->in.len && !o && json_error_code(&error) != json_error_premature_end_of_input) {
+			refuse(c, "that is no JSON object");
+			return;
+		}
+		size_t used = o ? skip + (size_t)error.position : skip;
+		memmove(c->in.data, c->in.data + used, c->in.len - used);
+		c->in.len -= used;
+		if (!o) {
+			if (c->in.len >= REQUEST_MAX)
+				refuse(c, "the request is too long");
+			break;
+		}
+		if (json_is_object(o))
+			request(c, o);
+		else
+			refuse(c, "a request is an object");
+		json_decref(o);
+	}
+	if (c->id == id)
+		client_wait(c);
+}
+
+static void on_client(void *context, int fd, unsigned events)
+{
+	struct client *c = context;
+	if (events & POLLOUT) {
+		uint64_t id = c->id;
+		client_flush(c);
+		if (c->id == id)
+			serve(c); /* what it asked meanwhile */
+		return;
+	}
+	uint8_t data[4096];
+	ssize_t n = recv(fd, data, sizeof data, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(c);
+		return;
+	}
+	c->used = clock_monotonic();
+	buffer_add(&c->in, data, (size_t)n);
+	serve(c);
+}
+
+/* ---- clients ---- */
+
+static struct client *free_client(struct control *c)
+{
+	struct client *oldest = NULL;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		if (!c->client[i].id)
+			return &c->client[i];
+		if (!c->client[i].answering && (!oldest || c->client[i].used < oldest->used))
+			oldest = &c->client[i];
+	}
+	if (oldest)
+		client_close(oldest); /* the one that was silent for longest makes room */
+	return oldest;
+}
+
+static void on_connection(void *context, int fd, unsigned events)
+{
+	struct control *control = context;
+	(void)events;
+	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (s < 0)
+		return;
+	struct client *c = free_client(control);
+	if (!c) {
+		close(s);
+		return;
+	}
+	*c = (struct client){.control = control, .id = ++control->last_id, .fd = s, .used = clock_monotonic()};
+	client_wait(c);
+}
+
+/* Who does not read what he asked for is not waited for. */
+static void look_after(void *context)
+{
+	struct control *control = context;
+	usec_t now = clock_monotonic();
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->client[i];
+		if (c->id && (c->out.len > UNREAD_MAX || (c->sent < c->out.len && now > c->used + PATIENCE_SECONDS * USEC_PER_SEC)))
+			client_close(c);
+	}
+}
+
+static void give_to_group(const char *path)
+{
+	const struct group *g = getgrnam("sluice");
+	if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
+		log_notice("the control socket stays root's alone: %s", strerror(errno));
+}
+
+static void make_folder_of(const char *path)
+{
+	char *folder = xstrdup(path), *end = strrchr(folder, '/');
+	if (end && end != folder) {
+		*end = '\0';
+		(void)mkdir(folder, 0755);
+	}
+	free(folder);
+}
+
+struct control *control_open(struct loop *loop, struct live *live, const char *path, struct error *error)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof a.sun_path) {
+		error_set(error, ENAMETOOLONG, "%s: too long for a socket's name", path);
+		return NULL;
+	}
+	strcpy(a.sun_path, path);
+	make_folder_of(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	(void)unlink(path); /* a dead run's: a living one holds the lock of the network namespace */
+	mode_t before = umask(0117);
+	int r = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
+	umask(before);
+	if (r < 0 || listen(fd, 16) < 0) {
+		error_set(error, errno, "%s: %s", path, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	give_to_group(path);
+	struct control *c = xcalloc(1, sizeof *c);
+	*c = (struct control){.loop = loop, .live = live, .fd = fd, .path = xstrdup(path)};
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		c->client[i].control = c;
+	(void)loop_watch(loop, fd, POLLIN, on_connection, c);
+	c->timer = loop_timer_start(loop, 2 * USEC_PER_SEC, false, look_after, c);
+	return c;
+}
+
+void control_close(struct control *c)
+{
+	if (!c)
+		return;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (c->client[i].id) {
+			client_flush(&c->client[i]);
+			if (c->client[i].id)
+				client_close(&c->client[i]);
+		}
+	for (struct control_reply *r = c->replies, *next; r; r = next) {
+		next = r->next;
+		free(r);
+	}
+	loop_timer_stop(c->loop, c->timer);
+	loop_forget(c->loop, c->fd);
+	close(c->fd);
+	(void)unlink(c->path);
+	free(c->path);
+	free(c);
+}
