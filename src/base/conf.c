@@ -51,6 +51,11 @@ void conf_free(struct conf *node)
 		return;
 	struct conf_root *root = conf_root_of(node);
 	tree_free(root, &root->node);
+	for (struct conf *p = root->pruned, *next; p; p = next) {
+		next = p->next;
+		tree_free(root, p);
+		node_free(p);
+	}
 	for (size_t i = 0; i < root->n_files; i++)
 		free(root->files[i]);
 	free(root->files);
@@ -157,9 +162,9 @@ void conf_prune(struct conf_root *root, struct conf *node)
 			continue;
 		}
 		*at = c->next;
-		tree_free(root, c);
-		node_free(c);
-		root->n_nodes--;
+		c->parent = NULL;
+		c->next = root->pruned;
+		root->pruned = c;
 	}
 }
 

@@ -12,6 +12,7 @@ struct conf_root {
 	char **files; /* names that nodes point to */
 	size_t n_files, n_nodes;
 	unsigned n_includes, include_depth;
+	struct conf *pruned; /* what was said anew later: aliases may still name it. Counted in n_nodes, freed with the tree */
 };
 
 struct conf_root *conf_root_of(struct conf *node);

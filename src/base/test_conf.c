@@ -83,6 +83,12 @@ static void aliases_and_merges(void **state)
 	assert_value(root, "e.b", "2");
 	assert_value(root, "e.c.0", "7");
 	conf_free(root);
+	/* what an anchor named stays known, though the name was given another value later */
+	root = read_text("a: {k: 1, l: &x {m: 2}}\na: {n: 3}\nb: *x\n");
+	assert_value(root, "b.m", "2");
+	assert_value(root, "a.n", "3");
+	assert_null(conf_get(root, "a.k"));
+	conf_free(root);
 }
 
 static void bomb_is_refused(void **state)
