@@ -41,7 +41,9 @@ struct control {
 	char *path;
 	uint64_t last_id;
 	struct client client[CLIENTS_MAX];
+	bool full;        /* no descriptor was left for a connection: not listening until the next look */
 	bool said_garbage;
+	uint64_t refused; /* requests that were none */
 	struct control_reply *replies; /* that are due */
 };
 
@@ -172,6 +174,7 @@ static void request(struct client *c, const json_t *o)
 static void refuse(struct client *c, const char *why)
 {
 	c->closing = true;
+	c->control->refused++;
 	if (!c->control->said_garbage)
 		log_notice("a client of the control socket sends what is no request: %s", why);
 	c->control->said_garbage = true;
@@ -254,6 +257,11 @@ static void on_connection(void *context, int fd, unsigned events)
 	struct control *control = context;
 	(void)events;
 	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (s < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		/* it would be told again and again that somebody waits */
+		control->full = true;
+		loop_forget(control->loop, fd);
+	}
 	if (s < 0)
 		return;
 	struct client *c = free_client(control);
@@ -275,6 +283,24 @@ static void look_after(void *context)
 		if (c->id && (c->out.len > UNREAD_MAX || (c->sent < c->out.len && now > c->used + PATIENCE_SECONDS * USEC_PER_SEC)))
 			client_close(c);
 	}
+	if (control->full && loop_watch(control->loop, control->fd, POLLIN, on_connection, control) == 0)
+		control->full = false;
+}
+
+uint64_t control_refused(const struct control *c)
+{
+	return c ? c->refused : 0;
+}
+
+void control_peer(const struct control_reply *r, pid_t *pid, uid_t *uid)
+{
+	struct ucred who = {.uid = (uid_t)-1};
+	socklen_t size = sizeof who;
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		if (r->control->client[i].id == r->client)
+			(void)getsockopt(r->control->client[i].fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	*pid = who.pid;
+	*uid = who.uid;
 }
 
 static void give_to_group(const char *path)
@@ -289,9 +315,29 @@ static void make_folder_of(const char *path)
 	char *folder = xstrdup(path), *end = strrchr(folder, '/');
 	if (end && end != folder) {
 		*end = '\0';
-		(void)mkdir(folder, 0755);
+		if (mkdir(folder, 0755) == 0)
+			(void)chmod(folder, 0755); /* whatever the umask: the group must reach the socket */
 	}
 	free(folder);
+}
+
+/* A socket that nobody listens at was left by a run that died; anything else is somebody's. */
+static int make_room(const struct sockaddr_un *a, struct error *error)
+{
+	struct stat st;
+	if (lstat(a->sun_path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(error, EEXIST, "%s: there is a file that is no socket", a->sun_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int r = connect(fd, (const struct sockaddr *)a, sizeof *a);
+	bool alive = r == 0 || errno == EAGAIN;
+	if (fd >= 0)
+		close(fd);
+	if (alive)
+		return error_set(error, EADDRINUSE, "%s: another program listens there; --socket or unix-command.filename chooses another", a->sun_path);
+	(void)unlink(a->sun_path);
+	return 0;
 }
 
 struct control *control_open(struct loop *loop, struct live *live, const char *path, struct error *error)
@@ -303,8 +349,9 @@ struct control *control_open(struct loop *loop, struct live *live, const char *p
 	}
 	strcpy(a.sun_path, path);
 	make_folder_of(path);
+	if (make_room(&a, error) < 0)
+		return NULL;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	(void)unlink(path); /* a dead run's: a living one holds the lock of the network namespace */
 	mode_t before = umask(0117);
 	int r = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
 	umask(before);

@@ -8,19 +8,24 @@
  */
 #pragma once
 
-#include "base/jansson.h"
+#include <sys/types.h>
 
+#include "base/jansson.h"
 #include "daemon/loop.h"
 
 struct live;
 struct control;
 struct control *control_open(struct loop *loop, struct live *live, const char *path, struct error *error);
 void control_close(struct control *c);
+uint64_t control_refused(const struct control *c); /* requests that were none; NULL is allowed */
 
 struct control_reply; /* one request's answer, which may come later */
 /* Answers and frees. `message` is taken over. From the main thread. */
 void control_answer(struct control_reply *r, bool ok, json_t *message);
 void control_answer_text(struct control_reply *r, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Who asks; pid 0: gone already. */
+void control_peer(const struct control_reply *r, pid_t *pid, uid_t *uid);
 
 struct control_command {
 	const char *name, *help;

@@ -150,14 +150,18 @@ int lab_join(struct lab *lab, pid_t holder, struct error *error)
 			return error_set(error, errno, "the lab of process %d cannot be reached: %s", (int)holder, strerror(errno));
 		lab->netns[i] = opened[i];
 	}
+	snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)holder);
+	int mounts = same_file(path, "/proc/self/ns/mnt") ? -1 : open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof path, "/proc/%d/ns/user", (int)holder);
-	if (same_file(path, "/proc/self/ns/user"))
-		return 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWUSER) < 0)
-		return error_set(error, errno, "cannot enter the lab's user namespace: %s", strerror(errno));
-	close(fd);
-	return 0;
+	int user = same_file(path, "/proc/self/ns/user") ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	int r = 0;
+	if (user >= 0 && setns(user, CLONE_NEWUSER) < 0)
+		r = error_set(error, errno, "cannot enter the lab's user namespace: %s", strerror(errno));
+	if (r == 0 && mounts >= 0)
+		r = mounts_enter(mounts, error);
+	close(user);
+	close(mounts);
+	return r;
 }
 
 int lab_release(struct error *error)

@@ -118,9 +118,22 @@ static int make_namespaces(struct lab *lab, struct error *error)
 	return 0;
 }
 
+/* What a sluice in the lab keeps (its socket, its state, its blocks) is not that of the machine's. A machine that does not allow it has a lab all the same. */
+static void hide_folders(void)
+{
+	struct error error;
+	if (mounts_new(&error) < 0)
+		return;
+	if (mounts_hide("/run/sluice") < 0)
+		(void)mounts_hide("/run");
+	(void)mounts_hide("/var/lib/sluice");
+}
+
 int lab_make(struct lab *lab, struct error *error)
 {
 	int r = make_namespaces(lab, error);
+	if (r == 0)
+		hide_folders();
 	if (r == 0)
 		r = make_pairs(lab, error);
 	for (int i = 0; i < LAB_N_ && r == 0; i++)

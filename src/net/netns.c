@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int netns_new(struct error *error)
@@ -52,6 +55,29 @@ int userns_become_root(struct error *error)
 		r = write_file("/proc/self/gid_map", map);
 	}
 	return r < 0 ? error_set(error, -r, "cannot become root of a user namespace: %s", strerror(-r)) : 0;
+}
+
+int mounts_new(struct error *error)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_set(error, errno, "cannot make a mount namespace: %s", strerror(errno));
+	return 0;
+}
+
+int mounts_hide(const char *folder)
+{
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0 ? -errno : 0;
+}
+
+int mounts_enter(int fd, struct error *error)
+{
+	char here[PATH_MAX];
+	const char *folder = getcwd(here, sizeof here);
+	if (setns(fd, CLONE_NEWNS) < 0)
+		return error_set(error, errno, "cannot enter a mount namespace: %s", strerror(errno));
+	return folder && chdir(folder) < 0 ? error_set(error, errno, "%s: %s", folder, strerror(errno)) : 0;
 }
 
 int netns_sysctl(const char *name, const char *value, struct error *error)
