@@ -133,6 +133,8 @@ static int allow_all(const struct landlock *l, const struct confine_settings *s)
 		r = allow_folder_of(l, s->readable[i], READS);
 	for (size_t i = 0; i < s->n_writable && r == 0; i++)
 		r = allow_below(l, s->writable[i], CHANGES);
+	if (r == 0 && s->removable)
+		r = allow_folder_of(l, s->removable, LANDLOCK_ACCESS_FS_REMOVE_FILE);
 	if (r == 0)
 		r = allow_configured(l, s->conf, "security.landlock.directories.read", READS);
 	if (r == 0)

@@ -15,11 +15,15 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "daemon/control_frame.h"
 
 #define LOG_MODULE "control"
 
 enum {
-	CLIENTS_MAX = 32, REQUEST_MAX = 64 << 10, UNREAD_MAX = 8 << 20,
+	CLIENTS_MAX = 256, REQUEST_MAX = 64 << 10,
+	BACKLOG = 128, ACCEPTED_AT_ONCE = 16,
+	UNREAD_MAX = 64 << 20, /* of all clients together: 20,000 blocks are up to 20 MB */
+	KEPT_MAX = 64 << 10,   /* what a buffer holds on to between two requests */
 	PATIENCE_SECONDS = 10, /* with a client that does not read */
 };
 
@@ -28,6 +32,8 @@ struct client {
 	uint64_t id;      /* 0: free */
 	int fd;
 	struct buffer in, out;
+	struct frame_scan scan; /* of in */
+	bool unseen;      /* `in` may hold a whole request */
 	size_t sent;      /* of out */
 	bool answering;   /* a request is under way; the next one waits */
 	bool closing;     /* once `out` is out */
@@ -41,9 +47,9 @@ struct control {
 	char *path;
 	uint64_t last_id;
 	struct client client[CLIENTS_MAX];
-	bool full;        /* no descriptor was left for a connection: not listening until the next look */
 	bool said_garbage;
 	uint64_t refused; /* requests that were none */
+	bool deaf;        /* no descriptor was left for a connection: not listening until the next look */
 	struct control_reply *replies; /* that are due */
 };
 
@@ -52,8 +58,6 @@ struct control_reply {
 	uint64_t client;
 	struct control_reply *next;
 };
-
-static void serve(struct client *c);
 
 static void client_close(struct client *c)
 {
@@ -66,10 +70,11 @@ static void client_close(struct client *c)
 
 static void on_client(void *context, int fd, unsigned events);
 
+/* A request that came along with the one before is served when the client can take an answer; until then nothing more is read from it. */
 static void client_wait(struct client *c)
 {
-	bool writes = c->sent < c->out.len;
-	unsigned events = (writes ? POLLOUT : 0u) | (c->answering || c->closing || writes ? 0u : POLLIN);
+	bool writes = c->sent < c->out.len, reads = !writes && !c->answering && !c->closing;
+	unsigned events = writes || (reads && c->unseen) ? POLLOUT : reads ? POLLIN : 0;
 	(void)loop_watch(c->control->loop, c->fd, events, on_client, c);
 }
 
@@ -90,6 +95,8 @@ static void client_flush(struct client *c)
 		c->used = clock_monotonic();
 	}
 	if (c->sent == c->out.len) {
+		if (c->out.room > KEPT_MAX)
+			buffer_free(&c->out);
 		buffer_clear(&c->out);
 		c->sent = 0;
 		if (c->closing) {
@@ -98,6 +105,24 @@ static void client_flush(struct client *c)
 		}
 	}
 	client_wait(c);
+}
+
+/* Together they may owe reading so much and no more: who took nothing for longest goes. */
+static void bound_unread(struct control *control)
+{
+	for (;;) {
+		struct client *slowest = NULL;
+		size_t sum = 0;
+		for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+			struct client *c = &control->client[i];
+			sum += c->out.len;
+			if (c->out.len && (!slowest || c->used < slowest->used))
+				slowest = c;
+		}
+		if (sum <= UNREAD_MAX || !slowest)
+			return;
+		client_close(slowest);
+	}
 }
 
 static void client_say(struct client *c, bool ok, json_t *message)
@@ -110,7 +135,12 @@ static void client_say(struct client *c, bool ok, json_t *message)
 		buffer_add_byte(&c->out, '\n');
 	}
 	free(text);
+	if (!text || c->out.failed) { /* it would wait for ever */
+		client_close(c);
+		return;
+	}
 	client_flush(c);
+	bound_unread(c->control);
 }
 
 /* ---- requests ---- */
@@ -130,8 +160,6 @@ void control_answer(struct control_reply *r, bool ok, json_t *message)
 			continue;
 		c->answering = false;
 		client_say(c, ok, message);
-		if (c->id == id)
-			serve(c);
 		return;
 	}
 	json_decref(message); /* it did not wait for the answer */
@@ -165,7 +193,10 @@ static void request(struct client *c, const json_t *o)
 		*r = (struct control_reply){c->control, c->id, c->control->replies};
 		c->control->replies = r;
 		c->answering = true;
+		uint64_t id = c->id;
 		k->run(c->control->live, json_object_get(o, "arguments"), r);
+		if (c->id == id)
+			client_wait(c);
 		return;
 	}
 	client_say(c, false, json_text("Unknown command"));
@@ -181,36 +212,35 @@ static void refuse(struct client *c, const char *why)
 	client_say(c, false, json_text(why));
 }
 
-/* Takes whole JSON objects off the front of what was received, one after the other; a line end between them is allowed. */
+/* One request a turn, so that nobody keeps the main thread by asking much at once. */
 static void serve(struct client *c)
 {
-	uint64_t id = c->id;
-	while (c->id == id && !c->answering && !c->closing && c->out.len == 0) {
-		size_t skip = 0;
-		while (skip < c->in.len && strchr(" \t\r\n", c->in.data[skip]) && c->in.data[skip])
-			skip++;
-		json_error_t error = {0};
-		json_t *o = skip < c->in.len ? json_loadb((const char *)c->in.data + skip, c->in.len - skip, JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES, &error) : NULL;
-		if (skip < c->in.len && !o && json_error_code(&error) != json_error_premature_end_of_input) {
-			refuse(c, "that is no JSON object");
-			return;
-		}
-		size_t used = o ? skip + (size_t)error.position : skip;
-		memmove(c->in.data, c->in.data + used, c->in.len - used);
-		c->in.len -= used;
-		if (!o) {
-			if (c->in.len >= REQUEST_MAX)
-				refuse(c, "the request is too long");
-			break;
-		}
-		if (json_is_object(o))
-			request(c, o);
-		else
-			refuse(c, "a request is an object");
-		json_decref(o);
+	if (c->answering || c->closing || c->out.len)
+		return;
+	long len = frame_length(&c->scan, c->in.data, c->in.len);
+	c->unseen = false;
+	if (len == FRAME_MORE && c->scan.depth == 0) { /* white space alone */
+		c->in.len = 0;
+		c->scan = (struct frame_scan){0};
 	}
-	if (c->id == id)
+	if (len == FRAME_MORE && c->in.len < REQUEST_MAX) {
 		client_wait(c);
+		return;
+	}
+	if (len <= 0) {
+		refuse(c, len == FRAME_MORE ? "the request is too long" : "that is no JSON object");
+		return;
+	}
+	json_t *o = json_loadb((const char *)c->in.data, (size_t)len, JSON_REJECT_DUPLICATES, NULL);
+	memmove(c->in.data, c->in.data + len, c->in.len - (size_t)len);
+	c->in.len -= (size_t)len;
+	c->scan = (struct frame_scan){0};
+	c->unseen = c->in.len > 0;
+	if (o)
+		request(c, o);
+	else
+		refuse(c, "that is no JSON object");
+	json_decref(o);
 }
 
 static void on_client(void *context, int fd, unsigned events)
@@ -232,45 +262,63 @@ static void on_client(void *context, int fd, unsigned events)
 		return;
 	}
 	c->used = clock_monotonic();
-	buffer_add(&c->in, data, (size_t)n);
+	if (c->in.len < 2 * REQUEST_MAX) /* who hung up while an answer is under way is read to the end */
+		buffer_add(&c->in, data, (size_t)n);
 	serve(c);
 }
 
 /* ---- clients ---- */
 
-static struct client *free_client(struct control *c)
+/* The one that was silent for longest, of those that nothing is owed. */
+static struct client *least_missed(struct control *c, bool owed)
 {
 	struct client *oldest = NULL;
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *x = &c->client[i];
+		if (!x->answering && (owed || x->out.len == 0) && (!oldest || x->used < oldest->used))
+			oldest = x;
+	}
+	return oldest;
+}
+
+static struct client *free_client(struct control *c)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		if (!c->client[i].id)
 			return &c->client[i];
-		if (!c->client[i].answering && (!oldest || c->client[i].used < oldest->used))
-			oldest = &c->client[i];
+	struct client *x = least_missed(c, false);
+	x = x ? x : least_missed(c, true);
+	if (x)
+		client_close(x);
+	return x;
+}
+
+/* False: nobody more waits. */
+static bool take_client(struct control *control, int fd)
+{
+	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (s < 0) {
+		if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+			return false;
+		control->deaf = true; /* else poll would tell of it without end */
+		loop_forget(control->loop, control->fd);
+		return false;
 	}
-	if (oldest)
-		client_close(oldest); /* the one that was silent for longest makes room */
-	return oldest;
+	struct client *c = free_client(control);
+	if (!c) {
+		close(s);
+		return true;
+	}
+	*c = (struct client){.control = control, .id = ++control->last_id, .fd = s, .used = clock_monotonic()};
+	client_wait(c);
+	return true;
 }
 
 static void on_connection(void *context, int fd, unsigned events)
 {
-	struct control *control = context;
 	(void)events;
-	int s = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (s < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-		/* it would be told again and again that somebody waits */
-		control->full = true;
-		loop_forget(control->loop, fd);
-	}
-	if (s < 0)
-		return;
-	struct client *c = free_client(control);
-	if (!c) {
-		close(s);
-		return;
-	}
-	*c = (struct client){.control = control, .id = ++control->last_id, .fd = s, .used = clock_monotonic()};
-	client_wait(c);
+	for (int i = 0; i < ACCEPTED_AT_ONCE && take_client(context, fd); i++)
+		;
 }
 
 /* Who does not read what he asked for is not waited for. */
@@ -280,11 +328,12 @@ static void look_after(void *context)
 	usec_t now = clock_monotonic();
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
 		struct client *c = &control->client[i];
-		if (c->id && (c->out.len > UNREAD_MAX || (c->sent < c->out.len && now > c->used + PATIENCE_SECONDS * USEC_PER_SEC)))
+		if (c->id && c->sent < c->out.len && now > c->used + PATIENCE_SECONDS * USEC_PER_SEC)
 			client_close(c);
 	}
-	if (control->full && loop_watch(control->loop, control->fd, POLLIN, on_connection, control) == 0)
-		control->full = false;
+	if (control->deaf)
+		(void)loop_watch(control->loop, control->fd, POLLIN, on_connection, control);
+	control->deaf = false;
 }
 
 uint64_t control_refused(const struct control *c)
@@ -306,7 +355,7 @@ void control_peer(const struct control_reply *r, pid_t *pid, uid_t *uid)
 static void give_to_group(const char *path)
 {
 	const struct group *g = getgrnam("sluice");
-	if (g && chown(path, (uid_t)-1, g->gr_gid) < 0)
+	if (g && lchown(path, (uid_t)-1, g->gr_gid) < 0)
 		log_notice("the control socket stays root's alone: %s", strerror(errno));
 }
 
@@ -321,23 +370,36 @@ static void make_folder_of(const char *path)
 	free(folder);
 }
 
-/* A socket that nobody listens at was left by a run that died; anything else is somebody's. */
-static int make_room(const struct sockaddr_un *a, struct error *error)
+/* A dead run's socket makes room; a living one (of another network namespace, for in ours there is one at a time) and what is no socket do not. */
+static int make_room(const char *path, const struct sockaddr_un *a, struct error *error)
 {
 	struct stat st;
-	if (lstat(a->sun_path, &st) < 0)
+	if (lstat(path, &st) < 0)
 		return 0;
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(error, EEXIST, "%s: there is a file that is no socket", a->sun_path);
+		return error_set(error, EEXIST, "%s: there is a file that is no socket", path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int r = connect(fd, (const struct sockaddr *)a, sizeof *a);
-	bool alive = r == 0 || errno == EAGAIN;
+	bool lives = fd >= 0 && (connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN);
 	if (fd >= 0)
 		close(fd);
-	if (alive)
-		return error_set(error, EADDRINUSE, "%s: another program listens there; --socket or unix-command.filename chooses another", a->sun_path);
-	(void)unlink(a->sun_path);
-	return 0;
+	if (lives)
+		return error_set(error, EADDRINUSE, "%s: another program listens there; --socket or unix-command.filename chooses another", path);
+	return unlink(path) < 0 ? error_set(error, errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
+static int listen_at(const char *path, const struct sockaddr_un *a, struct error *error)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set(error, errno, "%s: %s", path, strerror(errno));
+	mode_t before = umask(0117);
+	int r = bind(fd, (const struct sockaddr *)a, sizeof *a), code = errno;
+	umask(before);
+	if (r == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	code = r == 0 ? errno : code;
+	close(fd);
+	return error_set(error, code, "%s: %s", path, strerror(code));
 }
 
 struct control *control_open(struct loop *loop, struct live *live, const char *path, struct error *error)
@@ -349,18 +411,9 @@ struct control *control_open(struct loop *loop, struct live *live, const char *p
 	}
 	strcpy(a.sun_path, path);
 	make_folder_of(path);
-	if (make_room(&a, error) < 0)
+	int fd = make_room(path, &a, error) < 0 ? -1 : listen_at(path, &a, error);
+	if (fd < 0)
 		return NULL;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t before = umask(0117);
-	int r = fd < 0 ? -1 : bind(fd, (struct sockaddr *)&a, sizeof a);
-	umask(before);
-	if (r < 0 || listen(fd, 16) < 0) {
-		error_set(error, errno, "%s: %s", path, strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return NULL;
-	}
 	give_to_group(path);
 	struct control *c = xcalloc(1, sizeof *c);
 	*c = (struct control){.loop = loop, .live = live, .fd = fd, .path = xstrdup(path)};

@@ -94,8 +94,11 @@ static void do_conf_get(struct live *l, const json_t *a, struct control_reply *r
 
 static json_t *reload_message(const struct reload_result *x)
 {
-	return json_pack("{s:i,s:s,s:i,s:i,s:i,s:i,s:f,s:s}", "generation", (int)x->generation, "digest", x->digest, "rules_loaded", (int)x->loaded, "rules_evaluated",
-			 (int)x->evaluated, "rules_unsupported", (int)x->unsupported, "rules_failed", (int)x->errors, "seconds", x->seconds, "message", x->message);
+	json_t *o = json_pack("{s:I,s:s,s:I,s:I,s:I,s:I,s:f}", "generation", (json_int_t)x->generation, "digest", x->digest, "rules_loaded", (json_int_t)x->loaded,
+			      "rules_evaluated", (json_int_t)x->evaluated, "rules_unsupported", (json_int_t)x->unsupported, "rules_failed", (json_int_t)x->errors,
+			      "seconds", x->seconds);
+	json_object_set_new(o, "message", json_text(x->message)); /* may quote a rule, whose text need not be UTF-8 */
+	return o;
 }
 
 static void reload_done(void *context, const struct reload_result *x)
@@ -135,8 +138,8 @@ static void do_failed_rules(struct live *l, const json_t *a, struct control_repl
 	(void)a;
 	for (const struct finding *f = edition_findings(l->runtime.edition)->findings; f && json_array_size(list) < SHOWN; f = f->next)
 		if (f->severity == FINDING_ERROR)
-			json_array_append_new(list, json_pack("{s:i,s:s,s:s,s:i,s:s}", "tenant_id", 0, "rule", f->text ? f->text : "", "filename", f->file ? f->file : "",
-							     "line", f->line, "error", f->message));
+			json_array_append_new(list, json_pack("{s:i,s:o,s:o,s:i,s:o}", "tenant_id", 0, "rule", json_text(f->text ? f->text : ""), "filename",
+							     json_text(f->file ? f->file : ""), "line", f->line, "error", json_text(f->message)));
 	control_answer(r, true, list);
 }
 
@@ -239,11 +242,12 @@ static void do_block(struct live *l, const json_t *a, struct control_reply *r)
 	unsigned len;
 	struct block done;
 	struct error error = {0};
-	double seconds = json_number_value(json_object_get(a, "seconds"));
+	const json_t *time = json_object_get(a, "seconds");
+	double seconds = json_number_value(time);
 	const char *why = text_of(a, "why");
 	int rc = prefix_of(a, &address, &len, &error);
-	if (rc == 0 && (seconds < 0 || seconds > 1e9))
-		rc = error_set(&error, EINVAL, "\"seconds\" is out of range");
+	if (rc == 0 && ((time && !json_is_number(time)) || seconds < 0 || seconds > 1e9 || (seconds > 0 && seconds < 1)))
+		rc = error_set(&error, EINVAL, "\"seconds\" is a number from 1 to 1000000000, or 0: for good");
 	if (rc == 0)
 		rc = run_block(l, &address, len, (usec_t)(seconds * USEC_PER_SEC), why ? why : "by hand", &done, &error);
 	if (rc < 0)

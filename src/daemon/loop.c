@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 
-enum { WATCHES_MAX = 96, TIMERS_MAX = 16 };
+enum { WATCHES_MAX = 320, TIMERS_MAX = 16 };
 
 struct watched {
 	int fd; /* -1: forgotten */

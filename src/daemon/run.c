@@ -280,9 +280,10 @@ static void after_reload(void *context, const struct reload_result *r)
 	snprintf(text, sizeof text, "READY=1\nSTATUS=%zu rules, generation %u, %u workers%s", r->loaded, r->generation, l->n_workers,
 		 r->ok ? "" : "; the last reload failed");
 	notify_manager(text);
-	if (l->reload_done)
-		l->reload_done(l->reload_context, r);
-	l->reload_done = NULL;
+	void (*done)(void *context, const struct reload_result *r) = l->reload_done;
+	l->reload_done = NULL; /* before it is called: it may begin the next reload */
+	if (done)
+		done(l->reload_context, r);
 }
 
 int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error)

@@ -33,7 +33,8 @@ int run_confine(struct live *l, struct error *error)
 	for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
 		if (writes[i])
 			writes[n_writes++] = writes[i];
-	struct confine_settings s = {.conf = l->runtime.conf, .readable = reads, .n_readable = n_reads, .writable = writes, .n_writable = n_writes};
+	struct confine_settings s = {.conf = l->runtime.conf, .readable = reads, .n_readable = n_reads, .writable = writes, .n_writable = n_writes,
+				     .removable = o->socket};
 	struct confine_report report;
 	int rc = confine_process(&s, &report, error);
 	if (rc < 0)

@@ -76,7 +76,7 @@ static json_t *rules(const struct live *l)
 	set_count(o, "evaluated", r->evaluated);
 	set_count(o, "unsupported", r->unsupported);
 	set_count(o, "errors", r->errors);
-	json_object_set_new(o, "last_reload", json_pack("{s:b,s:o,s:s}", "ok", r->ok, "when", time_text(r->when), "message", r->message));
+	json_object_set_new(o, "last_reload", json_pack("{s:b,s:o,s:o}", "ok", r->ok, "when", time_text(r->when), "message", json_text(r->message)));
 	return o;
 }
 
@@ -96,7 +96,7 @@ static json_t *top_alerts(const struct figures *sum)
 	for (unsigned i = 0; i < TOP_ALERTS && all[i].count; i++) {
 		char line[96];
 		snprintf(line, sizeof line, "suppress gen_id %u, sig_id %u", all[i].gid, all[i].sid);
-		json_t *o = json_pack("{s:i,s:i,s:I,s:s}", "gid", (int)all[i].gid, "sid", (int)all[i].sid, "count", (json_int_t)all[i].count, "suppress", line);
+		json_t *o = json_pack("{s:I,s:I,s:I,s:s}", "gid", (json_int_t)all[i].gid, "sid", (json_int_t)all[i].sid, "count", (json_int_t)all[i].count, "suppress", line);
 		if (o)
 			json_object_set_new(o, "msg", json_text(all[i].msg));
 		json_array_append_new(list, o);
@@ -197,7 +197,7 @@ void run_write_status(void *context)
 
 void run_write_last_exit(const struct live *l, const char *reason, int status)
 {
-	json_t *o = json_pack("{s:o,s:i,s:s,s:i,s:o}", "time", time_text(clock_real()), "pid", (int)getpid(), "reason", reason, "status", status, "since",
+	json_t *o = json_pack("{s:o,s:i,s:o,s:i,s:o}", "time", time_text(clock_real()), "pid", (int)getpid(), "reason", json_text(reason), "status", status, "since",
 			      time_text(l->since));
 	(void)replace_file(RUN_FOLDER "/last-exit.json", o);
 	json_decref(o);
