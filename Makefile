@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The front door. Everything real is in meson.build and scripts/.
-.PHONY: all demo test test-vm bench bench-inline fuzz lint install clean
+.PHONY: all demo test test-vm test-systemd bench bench-inline fuzz lint install clean
 BUILD ?= build/release
 # A compiler newer than ours may know new warnings; they stop `make test` and `make lint`, not a person who builds.
 MAKE_RELEASE = scripts/build $(BUILD) -Dwerror=false -Dwhole=true
@@ -27,6 +27,12 @@ test-vm:
 	@scripts/bootstrap vm
 	@$(MAKE_RELEASE)
 	@tests/vm/run $(BUILD)
+
+# The units in a booted systemd: a container of systemd-nspawn, as root
+test-systemd:
+	@scripts/bootstrap systemd
+	@$(MAKE_RELEASE)
+	@tests/systemd/run $(BUILD)
 
 bench:
 	@scripts/bootstrap bench

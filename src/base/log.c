@@ -16,6 +16,8 @@ static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 void log_file(FILE *file, bool json)
 {
 	pthread_mutex_lock(&log_lock);
+	if (log_copy)
+		fclose(log_copy);
 	log_copy = file;
 	log_copy_json = json;
 	pthread_mutex_unlock(&log_lock);

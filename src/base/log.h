@@ -23,5 +23,5 @@ void log_write(enum log_level level, const char *module, const char *format, ...
 /* Into the file alone: what a person has been told in a better form. */
 void log_note(enum log_level level, const char *module, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Also write records as JSON lines of EVE's "engine" kind to this file, or as plain text; NULL ends it. */
+/* Also write records as JSON lines of EVE's "engine" kind to this file, or as plain text; it is taken over, and closed when another or NULL is given. */
 void log_file(FILE *file, bool json);

@@ -22,11 +22,15 @@
 /* Sockets that need more (the raw ones that answers leave by) are open; the rest of the program's life is netlink to netfilter. */
 static int keep_net_admin(struct error *error)
 {
+	/* cutting the bounding set needs CAP_SETPCAP, which a unit or an ordinary user's namespace need not have given: then it is cut already */
+	bool bounds = capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) || capng_apply(CAPNG_SELECT_CAPS))
+	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
 		return error_set(error, EPERM, "capabilities could not be dropped");
-	/* the bounding set can only be cut with CAP_SETPCAP, which an ordinary user's namespace or a unit may not have given: then it is cut already */
-	(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	if (bounds)
+		(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return error_set(error, EPERM, "capabilities could not be dropped");
 	return 0;
 }
 

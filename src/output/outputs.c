@@ -384,6 +384,7 @@ int outputs_reopen_files(struct outputs *o)
 			log_error("%s: %s; the old file is written on", s->path, strerror(-r));
 		first = first ? first : r;
 	}
+	outputs_open_log(o->conf, o->context.log_dir);
 	return first;
 }
 
