@@ -29,7 +29,7 @@ static int reach(const char *path, int seconds, struct error *error)
 	int code = errno;
 	close(fd);
 	if (code == ENOENT || code == ECONNREFUSED)
-		return error_set(error, code, "sluice is not running (nobody listens at %s)", path);
+		return error_set(error, code, "nobody listens at %s: sluice is not running", path);
 	if (code == EACCES)
 		return error_set(error, code, "%s: no permission; root and members of the group sluice may ask", path);
 	return error_set(error, code, "%s: %s", path, strerror(code));

@@ -6,14 +6,16 @@
 #include <string.h>
 
 static int command_help(int argc, char **argv);
+static void command_help_usage(void);
 static int command_version(int argc, char **argv);
+static void command_version_usage(void);
 
 static const struct command commands[] = {
 	{"block", command_block, "drop what comes from an address, in the kernel", command_block_usage},
 	{"blocks", command_blocks, "who is blocked, until when, why", command_blocks_usage},
 	{"confirm", command_confirm, "what was started with --confirm stays", command_confirm_usage},
 	{"guard", command_guard, "drop until sluice runs (when-down: drop), before the network is there", command_guard_usage},
-	{"help", command_help, "what a command does and takes", NULL},
+	{"help", command_help, "what a command does and takes", command_help_usage},
 	{"lab", command_lab, "client, gateway and server in namespaces; the demonstration", command_lab_usage},
 	{"release", command_release, "connections of an address go on without inspection", command_release_usage},
 	{"reload", command_reload, "new rules, without losing a packet", command_reload_usage},
@@ -24,7 +26,7 @@ static const struct command commands[] = {
 	{"status", command_status, "what the running sluice does, or what its absence means", command_status_usage},
 	{"stop", command_stop, "end it, take the table away", command_stop_usage},
 	{"unblock", command_unblock, "the opposite of block", command_unblock_usage},
-	{"version", command_version, "print the version", NULL},
+	{"version", command_version, "print the version", command_version_usage},
 };
 
 static const struct command *command_find(const char *name)
@@ -51,14 +53,21 @@ static int command_help(int argc, char **argv)
 	}
 	const struct command *c = command_find(argv[1]);
 	if (!c) {
-		fprintf(stderr, "sluice: no command is called '%s'\n", argv[1]);
+		fprintf(stderr, "sluice: no command is called '%s'; `sluice help` lists them\n", argv[1]);
 		return STATUS_USAGE;
 	}
-	if (c->usage)
-		c->usage();
-	else
-		printf("sluice %s: %s\n", c->name, c->help);
+	c->usage();
 	return STATUS_DONE;
+}
+
+static void command_help_usage(void)
+{
+	puts("usage: sluice help [COMMAND]\n\nLists the commands; says what one of them does and takes.");
+}
+
+static void command_version_usage(void)
+{
+	puts("usage: sluice version\n\nPrints the version.");
 }
 
 static int command_version(int argc, char **argv)

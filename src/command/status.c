@@ -18,7 +18,7 @@ static const char last_exit[] = "/run/sluice/last-exit.json";
 
 void command_status_usage(void)
 {
-	puts("usage: sluice status [--json] [--watch] [--socket PATH]\n"
+	puts("usage: sluice status [--json] [--socket PATH] [--watch]\n"
 	     "\n"
 	     "Protected since when, by which rules; what happens on a crash, on overload and when memory is used up; queues,\n"
 	     "flows, alerts with the line that would silence each, blocks. --watch shows it anew each second. When sluice is\n"

@@ -112,7 +112,7 @@ int command_stop(int argc, char **argv)
 
 void command_reload_usage(void)
 {
-	puts("usage: sluice reload [--json]\n\nReads the rules anew. They come into force when all of them are compiled and right; else the old ones stay and the\n"
+	puts("usage: sluice reload [--json] [--socket PATH]\n\nReads the rules anew. They come into force when all of them are compiled and right; else the old ones stay and the\n"
 	     "reason is told. No packet is lost. Status 0: the new rules are in force.");
 }
 
@@ -135,7 +135,8 @@ int command_reload(int argc, char **argv)
 
 void command_confirm_usage(void)
 {
-	puts("usage: sluice confirm\n\nWhat was started with `sluice run --confirm TIME` stays. Without this word within the time it ends and takes its table away.");
+	puts("usage: sluice confirm [--socket PATH]\n"
+	     "\nWhat was started with `sluice run --confirm TIME` stays. Without this word within the time it ends and takes its table away.");
 }
 
 int command_confirm(int argc, char **argv)
@@ -147,7 +148,7 @@ int command_confirm(int argc, char **argv)
 
 void command_reopen_usage(void)
 {
-	puts("usage: sluice reopen\n\nOpens the log files again by their names, after logrotate moved them.");
+	puts("usage: sluice reopen [--socket PATH]\n\nOpens the log files again by their names, after logrotate moved them.");
 }
 
 int command_reopen(int argc, char **argv)
@@ -161,7 +162,8 @@ int command_reopen(int argc, char **argv)
 
 void command_block_usage(void)
 {
-	puts("usage: sluice block ADDRESS[/LENGTH] [--for TIME] [--why TEXT]\n\nThe kernel drops what comes from the address or goes to it, before anything else looks.\n"
+	puts("usage: sluice block ADDRESS[/LENGTH] [--for TIME] [--json] [--socket PATH] [--why TEXT]\n"
+	     "\nThe kernel drops what comes from the address or goes to it, before anything else looks.\n"
 	     "Without --for (10m, 2h, 1d) for good. "
 	     "Addresses of the allow list, of this machine, its gateways and resolvers are refused.");
 }
@@ -189,7 +191,7 @@ int command_block(int argc, char **argv)
 
 void command_unblock_usage(void)
 {
-	puts("usage: sluice unblock ADDRESS[/LENGTH]\n\nThe opposite of `sluice block`; also for blocks that rules made.");
+	puts("usage: sluice unblock ADDRESS[/LENGTH] [--socket PATH]\n\nThe opposite of `sluice block`; also for blocks that rules made.");
 }
 
 int command_unblock(int argc, char **argv)
@@ -201,7 +203,8 @@ int command_unblock(int argc, char **argv)
 
 void command_blocks_usage(void)
 {
-	puts("usage: sluice blocks [--json] [--limit N]\n\nWho is blocked, until when, why, by which rule, and how many packets were dropped for it.");
+	puts("usage: sluice blocks [--json] [--limit N] [--socket PATH]\n"
+	     "\nWho is blocked, until when, why, by which rule, and how many packets were dropped for it: at most N (1000).");
 }
 
 static void show_blocks(const json_t *m)
@@ -232,7 +235,8 @@ int command_blocks(int argc, char **argv)
 
 void command_release_usage(void)
 {
-	puts("usage: sluice release ADDRESS\n\nConnections from or to the address that there are now go on without inspection, in the kernel alone. New ones are inspected.");
+	puts("usage: sluice release ADDRESS [--socket PATH]\n"
+	     "\nConnections from or to the address that there are now go on without inspection, in the kernel alone. New ones are inspected.");
 }
 
 int command_release(int argc, char **argv)

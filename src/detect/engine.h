@@ -116,7 +116,6 @@ struct prefilter {
 	struct anchors *anchors; /* those with one place; the rest is about the others */
 	uint32_t limit;        /* no pattern can matter behind this many bytes from the start; 0: none */
 	unsigned pool;         /* prefilters of one number are asked about the same bytes, so they share a database; 0: alone */
-	bool rides;            /* however few its patterns are, it stays in the pool */
 	struct pattern_list *building;
 	struct prefilter *next;
 };
@@ -299,7 +298,6 @@ struct inspect {
 	struct stream_chunk chunk;
 	uint64_t fresh;
 	bool has_chunk;
-	bool packet_scanned;       /* with the stream */
 };
 static inline struct inspect *inspect_of(struct detect_scratch *s)
 {
@@ -310,19 +308,8 @@ void inspect_add(struct inspect *in, uint32_t number);
 void inspect_sort(struct inspect *in);
 /* Scans and adds the candidates of what is found. `offset` is that of data[0] in the buffer; matches that end at or before `fresh` do not count. */
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
-/*
- * Prefilters that are asked about the same bytes. Those behind the first n_own are guests: of another buffer whose bytes lie somewhere in these. Only
- * what they have that may lie anywhere is searched for, and where it must end at the latest is left to the rules.
- */
-enum { SCAN_LIST_MAX = 2 * POINT_PREFILTERS_MAX };
-struct scan_list {
-	const struct prefilter *item[SCAN_LIST_MAX];
-	unsigned n, n_own;
-};
-/* Those of one pool in one search. `data` is all that can be seen. */
-void prefilters_scan(const struct scan_list *l, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
-/* What is looked for near the start, of all: what being a guest leaves out. */
-void prefilters_scan_start(const struct scan_list *l, struct inspect *in, struct bytes data);
+/* All of a list that ends with NULL, those of one pool in one search. `data` is all that can be seen. */
+void prefilters_scan(const struct prefilter *const *list, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 
 /* inspect.c */
 bool header_matches(const struct packet *p, const struct signature *sig, int direction); /* addresses, ports, protocol: what a group knows */

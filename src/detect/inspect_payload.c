@@ -169,12 +169,13 @@ void payload_judged(struct detect_scratch *s, uint32_t number, bool matched)
 
 /* Searching */
 
-static void list_add(struct scan_list *l, const struct payload_scan *scan)
+static unsigned add_app_scan(const struct prefilter **list, unsigned n, const struct payload_scan *scan)
 {
 	const struct prefilter *of[] = {scan->any, scan->brief, scan->head};
 	for (unsigned i = 0; i < 3; i++)
 		if (of[i])
-			l->item[l->n++] = of[i];
+			list[n++] = of[i];
+	return n;
 }
 
 static bool is_established(const struct detect_scratch *s)
@@ -183,34 +184,21 @@ static bool is_established(const struct detect_scratch *s)
 }
 
 /* What the packet's group looks for, and what its flow's protocol adds. */
-static void list_fill(struct detect_scratch *s, struct scan_list *l, enum payload_kind kind)
+static void scan_all(struct detect_scratch *s, enum payload_kind kind, const struct prefilter *const *of_group, struct bytes data, uint64_t offset,
+		     uint64_t fresh)
 {
-	const struct group *g = inspect_of(s)->group;
 	const struct payload_point *point = &s->engine->payload[kind][s->direction][is_established(s)];
 	const struct app_flow *a = s->flow ? s->flow->app : NULL;
-	const struct prefilter *const *of_group = (kind == PAYLOAD_STREAM ? g->stream : g->packet)[is_established(s)];
-	while (*of_group)
-		l->item[l->n++] = *of_group++;
+	const struct prefilter *list[POINT_PREFILTERS_MAX + 1];
+	unsigned n = 0;
+	while (of_group[n]) {
+		list[n] = of_group[n];
+		n++;
+	}
 	if (point->by_app && a && a->proto)
-		list_add(l, &point->by_app[app_protocol_index(a->proto)]);
-}
-
-static void scan_all(struct detect_scratch *s, enum payload_kind kind, struct bytes data)
-{
-	struct scan_list l = {0};
-	list_fill(s, &l, kind);
-	l.n_own = l.n;
-	prefilters_scan(&l, inspect_of(s), data, 0, 0);
-}
-
-/* The packet's payload is the end of the stream's view, and all of it is new: inline it is so as a rule. */
-static bool ends_with_packet(struct detect_scratch *s)
-{
-	const struct inspect *in = inspect_of(s);
-	struct bytes all = in->chunk.data, own = s->packet->payload;
-	if (s->packet->flags & PACKET_PSEUDO || !own.len || own.len > all.len || in->chunk.offset + all.len - own.len < in->fresh)
-		return false;
-	return memcmp(all.data + all.len - own.len, own.data, own.len) == 0;
+		n = add_app_scan(list, n, &point->by_app[app_protocol_index(a->proto)]);
+	list[n] = NULL;
+	prefilters_scan(list, inspect_of(s), data, offset, fresh);
 }
 
 static void find_in_stream(struct detect_scratch *s, bool flush)
@@ -231,48 +219,39 @@ static void find_in_stream(struct detect_scratch *s, bool flush)
 		kept->lost[d] = false;
 	}
 	add_kept(s, d);
-	struct scan_list l = {0};
-	list_fill(s, &l, PAYLOAD_STREAM);
-	l.n_own = l.n;
-	in->packet_scanned = ends_with_packet(s);
-	if (in->packet_scanned)
-		list_fill(s, &l, PAYLOAD_TCP);
-	prefilters_scan(&l, in, in->chunk.data, in->chunk.offset, fresh);
+	scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
 }
 
-/* TCP: offsets count from each segment's start, if several were merged. What may lie anywhere may be found across them, too; the rules tell. */
-static void find_in_segments(struct detect_scratch *s)
+/* Offsets count from each segment's start. Where nothing is looked for in packets, nothing is cut. */
+static void find_in_pieces(struct detect_scratch *s)
 {
 	struct inspect *in = inspect_of(s);
-	struct scan_list l = {0};
-	list_fill(s, &l, PAYLOAD_TCP);
-	if (!l.n)
+	enum payload_kind kind = (enum payload_kind)in->group->key.kind;
+	const struct prefilter *const *list = in->group->packet[is_established(s)];
+	if (!list[0] && !s->engine->payload[kind][s->direction][is_established(s)].by_app)
 		return;
 	struct bytes all = s->packet->payload;
-	size_t size = is_merged(s->packet) ? stream_piece_size(s->packet) : all.len;
+	size_t size = stream_piece_size(s->packet);
 	for (size_t at = 0; at < all.len; at += size)
-		prefilters_scan_start(&l, in, bytes_slice(all, at, size));
-	if (!in->packet_scanned)
-		prefilters_scan(&l, in, all, 0, 0);
+		scan_all(s, kind, list, bytes_slice(all, at, size), 0, 0);
 }
 
 static void find_in_packet(struct detect_scratch *s)
 {
+	struct inspect *in = inspect_of(s);
 	const struct packet *p = s->packet;
-	enum payload_kind kind = (enum payload_kind)inspect_of(s)->group->key.kind;
 	if (!p->payload.len || p->flags & PACKET_PSEUDO || no_payload_inspection(s))
 		return;
-	if (kind == PAYLOAD_TCP)
-		find_in_segments(s);
+	if (is_merged(p))
+		find_in_pieces(s);
 	else
-		scan_all(s, kind, p->payload);
+		scan_all(s, (enum payload_kind)in->group->key.kind, in->group->packet[is_established(s)], p->payload, 0, 0);
 	if (is_beside_stream(s))
-		scan_all(s, PAYLOAD_STREAM, p->payload);
+		scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], p->payload, 0, 0);
 }
 
 void payload_find(struct detect_scratch *s, bool flush)
 {
-	inspect_of(s)->packet_scanned = false;
 	find_in_stream(s, flush);
 	find_in_packet(s);
 }

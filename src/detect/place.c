@@ -222,25 +222,19 @@ static struct pattern_choice choose(const struct signature *s, enum payload_kind
 	return (struct pattern_choice){best->content.pattern, best->flags & STEP_NOCASE, anchored_end(best), (uint32_t)best->content.offset.value};
 }
 
-/*
- * Patterns that may lie anywhere in the payload of one point are searched together, whichever ports and protocols they are for, the short ones apart.
- * Inline the stream and the packets of TCP are the same bytes.
- */
+/* Patterns that may lie anywhere in the payload of one point are searched together, whichever ports and protocols they are for, the short ones apart. */
 static unsigned pool_of(const struct payload_scan *scan, struct prefilter *const *p, enum payload_kind kind, int direction)
 {
-	if (kind == PAYLOAD_TCP)
-		kind = PAYLOAD_STREAM;
 	return p == &scan->head ? 0 : 1u + (unsigned)(p == &scan->brief) + 2u * ((unsigned)kind * 2u + (unsigned)direction);
 }
 
-static void scan_add(struct engine *e, struct payload_scan *scan, uint32_t number, enum payload_kind kind, int direction, bool rides)
+static void scan_add(struct engine *e, struct payload_scan *scan, uint32_t number, enum payload_kind kind, int direction)
 {
 	struct pattern_choice c = choose(e->sig[number], kind);
 	struct prefilter **p = c.latest && c.latest <= HEAD_MAX ? &scan->head : c.content.len < BRIEF ? &scan->brief : &scan->any;
 	if (!*p) {
 		*p = prefilter_new(e, BUFFER_PAYLOAD, NULL, direction);
 		(*p)->pool = pool_of(scan, p, kind, direction);
-		(*p)->rides = rides;
 	}
 	prefilter_add(*p, number, &c);
 }
@@ -297,7 +291,7 @@ static void make_by_port(struct engine *e, struct payload_point *point, int side
 			continue;
 		}
 		for (size_t i = 0; i < list->n; i++)
-			scan_add(e, &point->by_port[side][c], list->number[i], kind, direction, false);
+			scan_add(e, &point->by_port[side][c], list->number[i], kind, direction);
 	}
 	for (uint32_t c = 0; c < l->n; c++)
 		free(l->list[c].number);
@@ -309,7 +303,7 @@ static void scan_add_app(struct engine *e, struct payload_point *point, uint32_t
 	if (!point->by_app)
 		point->by_app = xcalloc(e->n_app, sizeof *point->by_app);
 	for (unsigned i = 0; i < s->n_app; i++)
-		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], number, kind, direction, false);
+		scan_add(e, &point->by_app[app_protocol_index(s->app[i])], number, kind, direction);
 }
 
 static void join_scan(struct payload_scan *scan)
@@ -344,7 +338,7 @@ static void place_payload(struct engine *e, const uint64_t *fast, enum payload_k
 		if (s->n_app)
 			scan_add_app(e, point, i, kind, direction);
 		else if (side < 0)
-			scan_add(e, &point->all, i, kind, direction, kind == PAYLOAD_STREAM || kind == PAYLOAD_TCP);
+			scan_add(e, &point->all, i, kind, direction);
 		else
 			note_classes(e, &narrow[side], side ? s->dport : s->sport, i);
 	}

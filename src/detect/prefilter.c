@@ -394,7 +394,7 @@ static void plan(struct engine *e)
 	for (struct prefilter *p = e->prefilters; p; p = p->next, n++) {
 		sort_patterns(p);
 		anchors_finish(p->anchors);
-		if (p->limit || (p->n_patterns < POOL_LEAST && !p->rides))
+		if (p->limit || p->n_patterns < POOL_LEAST)
 			p->pool = 0; /* only the start of the bytes is searched for these; or they would only slow the others down */
 		e->n_pools = p->pool > e->n_pools ? p->pool : e->n_pools;
 	}

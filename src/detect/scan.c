@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 struct scan {
-	const struct prefilter_part *part[SCAN_LIST_MAX]; /* of one database */
-	bool guest[SCAN_LIST_MAX];
+	const struct prefilter_part *part[POINT_PREFILTERS_MAX]; /* of one database */
 	unsigned n_parts;
 	struct inspect *in;
 	const uint64_t *member;
@@ -23,7 +22,7 @@ static int on_pattern(unsigned id, unsigned long long from, unsigned long long t
 		const struct prefilter_part *part = c->part[i];
 		const struct prefilter_entry *x = part->entry + part->first[id], *end = part->entry + part->first[id + 1];
 		for (; x < end; x++)
-			if ((!x->latest || c->offset + to <= x->latest || c->guest[i]) && bits_test(c->member, x->number))
+			if ((!x->latest || c->offset + to <= x->latest) && bits_test(c->member, x->number))
 				inspect_add(c->in, x->number);
 	}
 	return 0;
@@ -34,16 +33,6 @@ static void scan_part(struct scan *c, struct bytes data)
 	hs_scan(c->part[0]->database->hs, (const char *)data.data, (unsigned)data.len, 0, c->in->scratch, on_pattern, c);
 }
 
-static void scan_parts(const struct prefilter *p, bool guest, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
-{
-	struct scan c = {.n_parts = 1, .in = in, .member = in->group->rules->member, .offset = offset, .fresh = fresh};
-	c.guest[0] = guest;
-	for (unsigned i = 0; data.len && i < p->n_parts; i++) {
-		c.part[0] = &p->part[i];
-		scan_part(&c, data);
-	}
-}
-
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
 {
 	anchors_scan(p->anchors, in, data, offset, fresh);
@@ -52,7 +41,13 @@ void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes 
 			return;
 		data = bytes_slice(data, 0, (size_t)(p->limit - offset));
 	}
-	scan_parts(p, false, in, data, offset, fresh);
+	if (!data.len || !p->n_parts)
+		return;
+	struct scan c = {.n_parts = 1, .in = in, .member = in->group->rules->member, .offset = offset, .fresh = fresh};
+	for (unsigned i = 0; i < p->n_parts; i++) {
+		c.part[0] = &p->part[i];
+		scan_part(&c, data);
+	}
 }
 
 /* What must be searched again: a pattern that ends in what is new may begin before it. */
@@ -63,8 +58,7 @@ static size_t seen_before(uint32_t longest, uint64_t offset, uint64_t fresh)
 }
 
 /* The parts of one database among prefilters; 0 if those before `from` have it too. */
-static unsigned parts_of(const struct prefilter *const *list, unsigned n, unsigned from, const struct database *d, const struct prefilter_part **out,
-			 unsigned *place)
+static unsigned parts_of(const struct prefilter *const *list, unsigned n, unsigned from, const struct database *d, const struct prefilter_part **out)
 {
 	unsigned found = 0;
 	for (unsigned i = 0; i < n; i++)
@@ -73,28 +67,24 @@ static unsigned parts_of(const struct prefilter *const *list, unsigned n, unsign
 				continue;
 			if (i < from)
 				return 0;
-			place[found] = i;
 			out[found++] = &list[i]->part[k];
 			break;
 		}
 	return found;
 }
 
-/* The pool of the first: one search for all of its members in the list, or as many as its patterns have databases after a reload. */
-static void scan_pool(const struct scan_list *l, unsigned first, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
+/* The pool of list[0]: one search for all of its members in the list, or as many as its patterns have databases after a reload. */
+static void scan_pool(const struct prefilter *const *list, unsigned n, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
 {
 	struct scan c = {.in = in, .member = in->group->rules->member, .fresh = fresh};
-	const struct prefilter *member[SCAN_LIST_MAX];
-	bool guest[SCAN_LIST_MAX];
-	unsigned n_members = 0, place[SCAN_LIST_MAX];
+	const struct prefilter *member[POINT_PREFILTERS_MAX];
+	unsigned n_members = 0;
 	uint32_t longest = 0;
-	for (unsigned i = first; i < l->n; i++)
-		if (l->item[i]->pool == l->item[first]->pool) {
-			guest[n_members] = i >= l->n_own;
-			if (i < l->n_own)
-				anchors_scan(l->item[i]->anchors, in, data, offset, fresh);
-			member[n_members++] = l->item[i];
-			longest = l->item[i]->longest > longest ? l->item[i]->longest : longest;
+	for (unsigned i = 0; i < n; i++)
+		if (list[i]->pool == list[0]->pool) {
+			anchors_scan(list[i]->anchors, in, data, offset, fresh);
+			member[n_members++] = list[i];
+			longest = list[i]->longest > longest ? list[i]->longest : longest;
 		}
 	size_t skip = seen_before(longest, offset, fresh);
 	c.offset = offset + skip;
@@ -102,43 +92,32 @@ static void scan_pool(const struct scan_list *l, unsigned first, struct inspect 
 		return;
 	for (unsigned i = 0; i < n_members; i++)
 		for (unsigned k = 0; k < member[i]->n_parts; k++) {
-			c.n_parts = parts_of(member, n_members, i, member[i]->part[k].database, c.part, place);
-			for (unsigned m = 0; m < c.n_parts; m++)
-				c.guest[m] = guest[place[m]];
+			c.n_parts = parts_of(member, n_members, i, member[i]->part[k].database, c.part);
 			if (c.n_parts)
 				scan_part(&c, bytes_from(data, skip));
 		}
 }
 
-static bool is_pool_seen(const struct scan_list *l, unsigned i)
+static bool is_pool_seen(const struct prefilter *const *list, unsigned i)
 {
 	for (unsigned k = 0; k < i; k++)
-		if (l->item[k]->pool == l->item[i]->pool)
+		if (list[k]->pool == list[i]->pool)
 			return true;
 	return false;
 }
 
-void prefilters_scan(const struct scan_list *l, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
+void prefilters_scan(const struct prefilter *const *list, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
 {
-	for (unsigned i = 0; i < l->n; i++) {
-		const struct prefilter *p = l->item[i];
-		size_t skip = seen_before(p->longest, offset, fresh);
-		if (p->pool && !is_pool_seen(l, i))
-			scan_pool(l, i, in, data, offset, fresh);
-		else if (!p->pool && i < l->n_own)
-			prefilter_scan(p, in, bytes_from(data, skip), offset + skip, fresh);
-		else if (!p->pool && !p->limit)
-			scan_parts(p, true, in, bytes_from(data, skip), offset + skip, fresh);
+	unsigned n = 0;
+	while (list[n])
+		n++;
+	for (unsigned i = 0; i < n; i++) {
+		size_t skip = seen_before(list[i]->longest, offset, fresh);
+		if (!list[i]->pool)
+			prefilter_scan(list[i], in, bytes_from(data, skip), offset + skip, fresh);
+		else if (!is_pool_seen(list, i))
+			scan_pool(list + i, n - i, in, data, offset, fresh);
 	}
-}
-
-void prefilters_scan_start(const struct scan_list *l, struct inspect *in, struct bytes data)
-{
-	for (unsigned i = 0; i < l->n; i++)
-		if (l->item[i]->limit)
-			prefilter_scan(l->item[i], in, data, 0, 0);
-		else
-			anchors_scan(l->item[i]->anchors, in, data, 0, 0);
 }
 
 void inspect_begin(struct inspect *in)
