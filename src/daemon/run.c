@@ -163,6 +163,7 @@ static int make_workers(struct live *l, struct error *error)
 			log_warning("%s; rejected packets are only dropped", why.text);
 		worker_on_reject(w->worker, on_reject, w);
 		worker_mark_mask(w->worker, l->settings.mark_mask);
+		worker_releases(w->worker, l->settings.own_table, l->settings.release_over);
 	}
 	return 0;
 }

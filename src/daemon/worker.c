@@ -8,6 +8,7 @@
  */
 #include "daemon/worker.h"
 
+#include "daemon/release.h"
 #include "gateway/marks.h"
 
 #include <errno.h>
@@ -42,6 +43,7 @@ struct worker {
 	void (*reject)(void *context, const struct packet *p);
 	void *reject_context;
 	uint32_t mark_mask; /* 0: verdicts carry no marks */
+	struct release_settings release;
 	struct packet pseudo;
 	usec_t now, first;
 	uint64_t packets, bytes, drops;
@@ -64,6 +66,25 @@ static void count_alert(struct worker *w, const struct alert *a)
 	}
 }
 
+/* A flow that nobody wants to inspect any more is bypassed from the next packet on. */
+static void let_go(struct worker *w, const struct packet *p)
+{
+	struct flow *f = p->flow;
+	if (!f || f->state >= FLOW_BYPASSED || p->flags & PACKET_PSEUDO || p->action & ACTION_DROP || f->flags & FLOW_ACTION_DROP)
+		return;
+	if (!f->released && !respond_tagged(w->responder, p, f, w->now))
+		f->released = (uint8_t)release_due(&w->release, w->detect, p);
+	if (!f->released)
+		return;
+	if (f->released != FLOW_RELEASED_POLICY)
+		COUNT(&w->counters, IPS_RESPOND_RELEASED);
+	flow_set_state(w->flows, f, release_by_mark(&w->release, f, p) ? FLOW_CAPTURE_BYPASSED : FLOW_BYPASSED);
+	for (int d = 0; f->tcp && d < 2; d++) { /* what is stored goes with the next stream_prune */
+		stream_app_stop(f, d);
+		stream_raw_stop(f, d);
+	}
+}
+
 /* Detection, its consequences and its records for one packet; flow and app state are as the packet left them. */
 static void judge_packet(struct worker *w, struct packet *p, bool flush)
 {
@@ -73,8 +94,7 @@ static void judge_packet(struct worker *w, struct packet *p, bool flush)
 	if (!(p->flags & PACKET_NO_INSPECT) && !(p->flags & PACKET_SET_DROPPED_FLOW))
 		detect_packet(s, p, w->now, flush);
 	respond_packet(w->responder, s, p);
-	if (p->flow && p->flow->released && p->flow->state < FLOW_BYPASSED)
-		flow_set_state(w->flows, p->flow, w->mark_mask ? FLOW_CAPTURE_BYPASSED : FLOW_BYPASSED);
+	let_go(w, p);
 	for (unsigned i = 0; i < s->n_alerts; i++)
 		count_alert(w, &s->alert[i]);
 	detect_packet_done(s, p);
@@ -180,9 +200,21 @@ static bool track_stream(struct worker *w, struct packet *p)
 	return true;
 }
 
-static void track_flow(struct worker *w, struct packet *p)
+/* The packet's flow. One that is bypassed is not looked at any more: its ports may have been taken by another connection. */
+static struct flow *find_flow(struct worker *w, struct packet *p)
 {
 	struct flow *f = flow_table_get(w->flows, p);
+	if (!f || f->state < FLOW_BYPASSED || !release_is_over(f, p))
+		return f;
+	flow_table_remove(w->flows, f, FLOW_END_TCP_REUSE);
+	p->flow = NULL;
+	p->flags &= ~(unsigned)(PACKET_TO_SERVER | PACKET_TO_CLIENT | PACKET_FIRST_IN_DIRECTION | PACKET_ESTABLISHED);
+	return flow_table_get(w->flows, p);
+}
+
+static void track_flow(struct worker *w, struct packet *p)
+{
+	struct flow *f = find_flow(w, p);
 	if (f && p->is_tcp && !(f->flags & FLOW_ACTION_DROP) && f->state < FLOW_BYPASSED) {
 		if (!track_stream(w, p)) {
 			f = flow_table_get(w->flows, p);
@@ -358,6 +390,17 @@ static bool has_unfinished(const struct flow *f)
 	return f->app && f->app->first;
 }
 
+/* What transactions of a bypassed flow have to show; nobody inspects them. */
+static void show_transactions(struct worker *w, struct flow *f)
+{
+	app_flow_finish(&w->app, f, w->now);
+	for (int d = 0; d < 2 && has_unfinished(f); d++) {
+		struct packet *p = make_pseudo(w, f, d);
+		p->flags |= PACKET_NO_INSPECT;
+		judge_packet(w, p, true);
+	}
+}
+
 /* A flow ends: parse what is left, look at it once a direction, write its record. */
 static void end_flow(void *context, struct flow *f, usec_t now)
 {
@@ -365,8 +408,12 @@ static void end_flow(void *context, struct flow *f, usec_t now)
 	if (now > w->now)
 		w->now = now;
 	f->flags |= FLOW_TIMED_OUT;
-	bool dropped = f->flags & FLOW_ACTION_DROP || f->state >= FLOW_BYPASSED;
-	if (!dropped) {
+	if (f->flags & FLOW_ACTION_DROP) {
+		/* its end is known */
+	} else if (f->state >= FLOW_BYPASSED) {
+		if (has_unfinished(f))
+			show_transactions(w, f);
+	} else {
 		bool unseen[2] = {f->tcp && stream_has_unseen(f, TO_SERVER), f->tcp && stream_has_unseen(f, TO_CLIENT)};
 		for (int d = 0; f->tcp && d < 2; d++) {
 			struct packet *p = make_pseudo(w, f, d);
@@ -425,6 +472,12 @@ void worker_mark_mask(struct worker *w, uint32_t mask)
 	w->mark_mask = mask;
 }
 
+void worker_releases(struct worker *w, bool by_kernel, bool when_over)
+{
+	w->release.by_kernel = by_kernel;
+	w->release.when_over = when_over;
+}
+
 void worker_on_midstream(struct worker *w, bool (*known)(void *context, const struct packet *p), void *context)
 {
 	stream_on_midstream(w->streams, known, context);
@@ -469,6 +522,7 @@ static bool worker_init(struct worker *w, unsigned index)
 	w->app_ready = true;
 	w->app.hooks = (struct app_hooks){.release_tx = detect_tx_release};
 	w->app.inline_mode = r->stream.inline_mode;
+	w->release.at_depth = r->stream.bypass;
 	set_wants(w, r->engine);
 	w->detect = detect_scratch_new(r->engine, &r->edition->engine_settings, &w->counters);
 	w->alerts = counts_new(r->engine, &w->n_alerts);

@@ -80,5 +80,10 @@ void detect_scratch_free(struct detect_scratch *s);
 void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool flush);
 /* After respond: tells transactions and streams that this direction was inspected. */
 void detect_packet_done(struct detect_scratch *s, struct packet *p);
+/*
+ * Whether no rule can match any more on the flow of the packet that detect_packet has just seen, an established TCP connection, as long as its
+ * streams and transactions bring nothing new. Rules on events do not count.
+ */
+bool detect_flow_is_over(struct detect_scratch *s, const struct packet *p);
 void detect_tx_release(void *context, struct app_tx *tx); /* for app_hooks */
 void detect_flow_release(struct flow *f);                 /* f->bits, f->detect */

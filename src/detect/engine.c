@@ -223,7 +223,7 @@ static void free_scans(struct engine *e)
 
 static void free_headers(struct engine *e)
 {
-	uint64_t *bits[] = {e->toward[0], e->toward[1], e->version[0], e->version[1], e->turned, e->at_packet, e->at_event, e->at_first, e->at_protocol};
+	uint64_t *bits[] = {e->toward[0], e->toward[1], e->version[0], e->version[1], e->turned, e->at_packet, e->at_event, e->at_first, e->at_protocol, e->late};
 	for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
 		free(bits[i]);
 	for (unsigned i = 0; i < e->n_columns; i++)

@@ -169,6 +169,7 @@ struct engine {
 	uint64_t *turned;          /* <>: these also fit the other way round */
 	/* points */
 	uint64_t *at_packet, *at_event, *at_first, *at_protocol;
+	uint64_t *late;            /* may match on a packet of an established connection, wherever its stream stands */
 	struct number_list decoder, link;
 	struct payload_point payload[PAYLOAD_KIND_N_][2][2]; /* by direction, and by whether the flow is established */
 	struct app_point (*app)[2];   /* by row of app_protocols */
@@ -247,7 +248,7 @@ void anchors_scan(const struct anchors *a, struct inspect *in, struct bytes data
 /* group.c: what of an engine concerns a packet, by its header */
 struct group_rules { /* interned: equal sets are one */
 	const uint64_t *member;
-	const uint32_t *packet, *event, *first, *protocol; /* numbers, ended by UINT32_MAX */
+	const uint32_t *packet, *event, *first, *protocol, *late; /* numbers, ended by UINT32_MAX */
 	uint64_t hash;
 	struct group_rules *next;
 };
@@ -269,6 +270,9 @@ void group_cache_free(struct group_cache *c);
 const struct group *group_find(struct group_cache *c, const struct packet *p, int direction);
 /* Of a flow's packet: what the flow remembers, or found and remembered. */
 const struct group *group_of_flow(struct group_cache *c, struct flow *f, const struct packet *p, int direction);
+
+/* What the flow remembers; NULL: nothing. */
+const struct group *group_known(const struct group_cache *c, const struct flow *f, int direction);
 
 /* scratch.c, scan.c: one for each worker */
 struct stream_hit { /* a signature whose pattern was seen in the stream and that may yet match */

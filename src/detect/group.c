@@ -132,7 +132,8 @@ static const struct group_rules *rules_of(struct group_cache *c)
 	r->event = list_of(c, member, e->at_event);
 	r->first = list_of(c, member, e->at_first);
 	r->protocol = list_of(c, member, e->at_protocol);
-	if (!r->packet || !r->event || !r->first || !r->protocol)
+	r->late = list_of(c, member, e->late);
+	if (!r->packet || !r->event || !r->first || !r->protocol || !r->late)
 		return NULL;
 	*slot = r;
 	return r;
@@ -196,18 +197,25 @@ const struct group *group_find(struct group_cache *c, const struct packet *p, in
 	return g;
 }
 
+const struct group *group_known(const struct group_cache *c, const struct flow *f, int direction)
+{
+	uint32_t flag = direction ? FLOW_GROUPS_TO_CLIENT : FLOW_GROUPS_TO_SERVER;
+	if (f->generation != c->generation || !(f->flags & flag))
+		return NULL;
+	const struct group *g = c->group[f->side[direction].group];
+	return g->key.direction == direction ? g : NULL; /* else the flow was turned */
+}
+
 const struct group *group_of_flow(struct group_cache *c, struct flow *f, const struct packet *p, int direction)
 {
 	uint32_t flag = direction ? FLOW_GROUPS_TO_CLIENT : FLOW_GROUPS_TO_SERVER;
 	/* ICMP errors travel in flows of others and have headers of their own */
 	if (f->key.proto != p->proto)
 		return group_find(c, p, direction);
-	if (f->generation == c->generation && f->flags & flag) {
-		const struct group *g = c->group[f->side[direction].group];
-		if (g->key.direction == direction) /* else the flow was turned */
-			return g;
-	}
-	const struct group *g = group_find(c, p, direction);
+	const struct group *g = group_known(c, f, direction);
+	if (g)
+		return g;
+	g = group_find(c, p, direction);
 	if (!g)
 		return NULL;
 	if (f->generation != c->generation)

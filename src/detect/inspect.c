@@ -85,6 +85,8 @@ void match_take(struct detect_scratch *s, const struct app_tx *tx, unsigned flag
 	program_captures_keep(s);
 	for (const struct signature_effect *e = sig->effects; e; e = e->next)
 		e->run(s, e);
+	if (sig->flags & SIG_BYPASS && s->flow && !s->flow->released)
+		s->flow->released = FLOW_RELEASED_RULE;
 	if (sig->flags & SIG_NOALERT && !(action_of(sig) & (ACTION_DROP | ACTION_PASS)))
 		return;
 	if (s->n_alerts == DETECT_MAX_ALERTS) {
@@ -248,6 +250,30 @@ void detect_packet(struct detect_scratch *s, struct packet *p, usec_t now, bool 
 	check_below_ip(s);
 	if (p->ip_version)
 		check_above_ip(s, flush);
+}
+
+/* Of one direction. */
+static bool side_is_over(struct detect_scratch *s, int direction)
+{
+	const struct flow *f = s->flow;
+	const struct group *g = group_known(inspect_of(s)->groups, f, direction);
+	if (!g || (g->rules->protocol[0] != UINT32_MAX && !(f->flags & (direction ? FLOW_PD_ONLY_TO_CLIENT : FLOW_PD_ONLY_TO_SERVER))))
+		return false;
+	bool blind = f->flags & FLOW_NO_PAYLOAD_INSPECT || (f->app && f->app->no_payload_inspect);
+	for (const uint32_t *n = g->rules->late; *n != UINT32_MAX; n++) {
+		const struct signature *sig = s->engine->sig[*n];
+		if (!(blind && sig->flags & (SIG_WANT_PAYLOAD | SIG_WANT_STREAM)) && app_matches(s, sig))
+			return false;
+	}
+	return true;
+}
+
+bool detect_flow_is_over(struct detect_scratch *s, const struct packet *p)
+{
+	if (!s->engine)
+		return true;
+	s->flow = p->flow;
+	return side_is_over(s, TO_SERVER) && side_is_over(s, TO_CLIENT);
 }
 
 void detect_packet_done(struct detect_scratch *s, struct packet *p)

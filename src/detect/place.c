@@ -374,6 +374,13 @@ static void note_wants(struct engine *e, const struct signature *s)
 	}
 }
 
+static void place_late(struct engine *e, uint32_t number)
+{
+	const struct signature *s = e->sig[number];
+	if (s->type != SIG_STREAM && !(s->flags & SIG_NOT_ESTABLISHED))
+		bits_set(e->late, number);
+}
+
 static void place(struct engine *e, uint32_t number, uint64_t *fast)
 {
 	const struct signature *s = e->sig[number];
@@ -390,15 +397,19 @@ static void place(struct engine *e, uint32_t number, uint64_t *fast)
 		place_tx(e, s, number);
 	} else if (is_payload_fast(s)) {
 		bits_set(fast, number);
+		place_late(e, number);
+	} else if (asks_for_events(s)) {
+		bits_set(e->at_event, number);
 	} else {
-		bits_set(asks_for_events(s) ? e->at_event : e->at_packet, number);
+		bits_set(e->at_packet, number);
+		place_late(e, number);
 	}
 }
 
 void engine_place(struct engine *e)
 {
 	uint64_t *fast = xcalloc(e->n_words + 1, sizeof *fast);
-	uint64_t **points[] = {&e->at_packet, &e->at_event, &e->at_first, &e->at_protocol};
+	uint64_t **points[] = {&e->at_packet, &e->at_event, &e->at_first, &e->at_protocol, &e->late};
 	for (size_t i = 0; i < sizeof points / sizeof *points; i++)
 		*points[i] = xcalloc(e->n_words + 1, sizeof(uint64_t));
 	place_headers(e);

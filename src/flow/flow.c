@@ -52,8 +52,8 @@ void exception_policy_apply(enum exception_policy policy, struct packet *p, stru
 			packet_drop(p, reason);
 		break;
 	case EXCEPTION_BYPASS:
-		if (f)
-			f->state = FLOW_BYPASSED;
+		if (f && !f->released)
+			f->released = FLOW_RELEASED_EXCEPTION;
 		if (p)
 			pass_packet(p);
 		break;

@@ -454,9 +454,12 @@ static void count_packet(struct flow_table *t, struct flow *f, struct packet *p,
 		f->flags |= direction ? FLOW_TO_CLIENT_SEEN : FLOW_TO_SERVER_SEEN;
 	if (t->settings.elephant_bytes)
 		track_rate(t, f, bytes);
-	if (f->state >= FLOW_BYPASSED) {
+	if (f->state == FLOW_BYPASSED) {
 		COUNT_ADD(t->counters, FLOW_BYPASSED_LOCAL_PKTS, pieces);
 		COUNT_ADD(t->counters, FLOW_BYPASSED_LOCAL_BYTES, bytes);
+	} else if (f->state == FLOW_CAPTURE_BYPASSED) { /* was in the queue already */
+		COUNT_ADD(t->counters, FLOW_BYPASSED_LOCAL_CAPTURE_PKTS, pieces);
+		COUNT_ADD(t->counters, FLOW_BYPASSED_LOCAL_CAPTURE_BYTES, bytes);
 	}
 }
 

@@ -181,8 +181,6 @@ static struct bytes cut_at_depth(struct segment *g, uint64_t offset, struct byte
 		side->depth_reached = true;
 		COUNT(g->e->counters, TCP_STREAM_DEPTH_REACHED);
 		segment_event(g, EVENT_STREAM_REASSEMBLY_DEPTH_REACHED);
-		if (g->e->settings.bypass)
-			flow_set_state(g->e->flows, g->f, FLOW_BYPASSED);
 	}
 	return bytes_slice(b, 0, offset < depth ? (size_t)(depth - offset) : 0);
 }

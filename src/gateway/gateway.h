@@ -30,6 +30,7 @@ struct gateway_settings {
 	unsigned first_queue, n_queues; /* as many as there are; with an own table two for each worker */
 	bool bypass;                 /* when-down */
 	uint32_t mark_mask;
+	bool release_over;           /* gateway.release: depth: flows in which nothing can be found any more are released */
 	bool release_existing;       /* gateway.existing: flows from before the start are released; else inspected from where they are */
 	bool owner_flag;             /* gateway.owner-flag: where the kernel can, nobody but this process changes the table */
 	const char *slow[MARK_SLOW_MAX]; /* names of the classes of respond.slow, in order; owned by the configuration */

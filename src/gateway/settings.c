@@ -156,6 +156,10 @@ int gateway_settings_read(struct gateway_settings *s, struct conf *conf, struct 
 	if (r == 0)
 		r = read_choice(conf, "gateway.existing", "inspect", "release", &inspects, error);
 	s->release_existing = !inspects;
+	bool keeps = true;
+	if (r == 0)
+		r = read_choice(conf, "gateway.release", "none", "depth", &keeps, error);
+	s->release_over = !keeps;
 	if (r == 0)
 		r = read_slow(s, conf, error);
 	if (r == 0)

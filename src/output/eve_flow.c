@@ -8,7 +8,13 @@ static const char *const state_names[] = {"new", "established", "closed", "bypas
 static const char *const reason_names[] = {"timeout", "forced", "shutdown", "tcp_reuse"};
 
 /* By enum flow_release. */
-static const char *const release_names[] = {NULL, "policy", "rule", "depth", "person"};
+static const char *const release_names[] = {NULL, "policy", "rule", "depth", "person", "encrypted", "exception-policy"};
+
+/* The silence of a flow that goes by in the kernel says nothing of its end. */
+static const char *reason_of(const struct flow *f)
+{
+	return f->state == FLOW_CAPTURE_BYPASSED && f->end_reason == FLOW_END_TIMEOUT ? "released" : reason_names[f->end_reason];
+}
 
 static int64_t age_of(const struct flow *f)
 {
@@ -96,10 +102,10 @@ static void write_flow(struct json *j, const struct flow *f, bool ips)
 		json_bool(j, "elephant", true);
 	if (f->state >= FLOW_BYPASSED)
 		json_string(j, "bypass", f->state == FLOW_BYPASSED ? "local" : "capture");
-	if (f->released < sizeof release_names / sizeof *release_names && release_names[f->released])
+	if (f->state >= FLOW_BYPASSED && f->released < sizeof release_names / sizeof *release_names && release_names[f->released])
 		json_string(j, "released", release_names[f->released]);
 	json_string(j, "state", state_names[f->state]);
-	json_string(j, "reason", reason_names[f->end_reason]);
+	json_string(j, "reason", reason_of(f));
 	json_bool(j, "alerted", f->flags & FLOW_ALERTED);
 	if (f->flags & FLOW_ACTION_DROP)
 		json_string(j, "action", "drop");
