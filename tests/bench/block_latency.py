@@ -26,18 +26,19 @@ POLICY = "%YAML 1.1\n---\nrespond:\n  rules:\n    - match: { sid: [9999997] }\n 
 
 
 def source(family, i):
-    """Far apart, so that no two share a prefix that escalates."""
+    """Far apart, so that no two share a prefix that escalates, and none is the end of another's interval."""
     if family == 4:
-        return ipaddress.ip_address(0x0A630000 + 256 + i)
+        return ipaddress.ip_address(0x0A630000 + 256 + 2 * i)
     return ipaddress.ip_address(0x20010DB8 << 96 | 0x9900 + i << 80 | 1)
 
 
 def send(family, count, gap):
     """In the client: one datagram every `gap` seconds; prints address and time of each."""
-    kind, level, freebind = (socket.AF_INET, socket.SOL_IP, 15) if family == 4 else (socket.AF_INET6, 41, 78)
+    # sources that are nobody's: IP_TRANSPARENT, IPV6_FREEBIND
+    kind, level, option = (socket.AF_INET, socket.SOL_IP, 19) if family == 4 else (socket.AF_INET6, 41, 78)
     for i in range(count):
         s = socket.socket(kind, socket.SOCK_DGRAM)
-        s.setsockopt(level, freebind, 1)
+        s.setsockopt(level, option, 1)
         s.bind((str(source(family, i)), 0))
         s.connect((TARGET[family], 5353))
         at = time.monotonic_ns()
