@@ -14,7 +14,7 @@
 
 enum { OPT_JSON = 256, OPT_WATCH, OPT_SOCKET, STATUS_NOT_RUNNING = 3, PATIENCE = 10 };
 
-static const char last_exit[] = "/run/sluice/last-exit.json";
+static const char last_exit[] = "/run/sluice/last-exit.json", last_status[] = "/run/sluice/status.json";
 
 void command_status_usage(void)
 {
@@ -72,6 +72,18 @@ static void show(const json_t *m)
 
 /* ---- nobody answers ---- */
 
+/* Who ends takes status.json away and says why; who was killed could not. */
+static json_t *last_run(void)
+{
+	json_t *status = json_load_file(last_status, 0, NULL);
+	if (!status)
+		return json_load_file(last_exit, 0, NULL);
+	json_t *o = json_pack("{s:s,s:I,s:s,s:i,s:s}", "time", text(status, "time"), "pid", (json_int_t)number(status, "pid"), "reason", "killed, or it crashed",
+			      "status", STATUS_FAILED, "since", text(status, "since"));
+	json_decref(status);
+	return o;
+}
+
 static json_t *absent(void)
 {
 	struct gateway_table_state t = {0};
@@ -87,7 +99,7 @@ static json_t *absent(void)
 		clock_format_iso(t.since, when);
 		json_object_set_new(o, "table_since", json_text(when));
 	}
-	json_t *last = json_load_file(last_exit, 0, NULL);
+	json_t *last = last_run();
 	if (last)
 		json_object_set_new(o, "last_exit", last);
 	return o;

@@ -103,6 +103,7 @@ kill -9 "$sluice_pid"
 wait "$sluice_pid" 2>/dev/null
 sluice_pid=
 check "killed, with when-down: drop: status says that traffic is dropped" says 'traffic: dropped' tell status
+check "and that it was killed" says 'last run: from 2.*: killed' tell status
 check "stop opens" says 'passes without inspection' tell stop
 check "no table is left" fails has_table
 check "traffic passes again" same $V6
