@@ -278,6 +278,20 @@ static bool stays_at_hook(const struct walk *w, const struct signature *sig)
 	return sig->hook && !sig->inspections && !w->over && w->tx->state[w->direction] == sig->hook_state;
 }
 
+static bool is_of_payload(const struct inspection *i)
+{
+	return i->buffer != BUFFER_NONE && i->buffer < BUFFER_APP;
+}
+
+/* Behind inspection n of the payload stands one that can hold no more: then the payload, which is long, need not be searched again and again. */
+static bool is_hopeless(struct walk *w, const struct signature *sig, const struct inspection *of_payload, unsigned n, uint32_t held)
+{
+	for (const struct inspection *i = of_payload->next; i && ++n < 32; i = i->next)
+		if (!(held >> n & 1) && i->direction >> w->direction & 1 && !is_of_payload(i) && !i->tests && run_inspection(w, sig, i) == HOLDS_NEVER)
+			return true;
+	return false;
+}
+
 /* Holds what is still open; notes it in `c`. */
 static bool inspections_hold(struct walk *w, const struct signature *sig, struct candidate *c)
 {
@@ -297,7 +311,7 @@ static bool inspections_hold(struct walk *w, const struct signature *sig, struct
 			all = all && !either; /* the other direction's, still open */
 			continue;
 		}
-		enum holds h = run_inspection(w, sig, i);
+		enum holds h = is_of_payload(i) && is_hopeless(w, sig, i, n, held) ? HOLDS_NEVER : run_inspection(w, sig, i);
 		if (h != HOLDS) {
 			if (h == HOLDS_NEVER)
 				c->state |= CANDIDATE_DEAD;
