@@ -187,6 +187,26 @@ static void test_shorter_timeout(void **state)
 	(void)state;
 }
 
+static void test_bypassed_packets(void **state)
+{
+	struct flow_table *t = table_with(settings);
+	uint64_t here = counters.value[COUNTER_FLOW_BYPASSED_LOCAL_PKTS], late = counters.value[COUNTER_FLOW_BYPASSED_LOCAL_CAPTURE_PKTS];
+	for (unsigned i = 0; i < 2; i++) { /* bypassed here; by the kernel, and one was on its way */
+		struct packet a = datagram(1 + i, false, 0), b = datagram(1 + i, true, 0);
+		flow_set_state(t, send(t, &a), i ? FLOW_CAPTURE_BYPASSED : FLOW_BYPASSED);
+		send(t, &b);
+	}
+	assert_int_equal(counters.value[COUNTER_FLOW_BYPASSED_LOCAL_PKTS] - here, 1);
+	assert_int_equal(counters.value[COUNTER_FLOW_BYPASSED_LOCAL_CAPTURE_PKTS] - late, 1);
+	struct packet c = datagram(3, false, 0);
+	struct flow *f = send(t, &c);
+	exception_policy_apply(EXCEPTION_BYPASS, &c, f, DROP_STREAM_MIDSTREAM);
+	assert_int_equal(f->released, FLOW_RELEASED_EXCEPTION);
+	assert_true(c.flags & PACKET_NO_INSPECT);
+	flow_table_free(t);
+	(void)state;
+}
+
 static void test_memcap(void **state)
 {
 	struct flow_settings s = settings;
@@ -328,7 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_directions), cmocka_unit_test(test_what_tells_flows_apart), cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_timeout_at_lookup), cmocka_unit_test(test_time_never_runs_back), cmocka_unit_test(test_long_silence),
-		cmocka_unit_test(test_shorter_timeout), cmocka_unit_test(test_memcap), cmocka_unit_test(test_icmp), cmocka_unit_test(test_swap),
+		cmocka_unit_test(test_shorter_timeout), cmocka_unit_test(test_bypassed_packets), cmocka_unit_test(test_memcap), cmocka_unit_test(test_icmp), cmocka_unit_test(test_swap),
 		cmocka_unit_test(test_community_id), cmocka_unit_test(test_policies),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,13 +84,13 @@ static void settings_are_read(void **state)
 	struct gateway_settings s;
 	struct conf *conf;
 	assert_int_equal(settings_of("gateway:\n  queues: auto\n", &s, &conf), 0);
-	assert_true(s.own_table && s.bypass && s.owner_flag && s.priority_auto && !s.release_existing);
+	assert_true(s.own_table && s.bypass && s.owner_flag && s.priority_auto && !s.release_existing && !s.release_over);
 	assert_int_equal(s.mark_mask, 0xff00);
 	assert_int_equal(s.n_slow, 0);
 	conf_free(conf);
-	assert_int_equal(settings_of("gateway:\n  existing: release\n  owner-flag: no\n  when-down: drop\n  mark-mask: 0xf\n"
+	assert_int_equal(settings_of("gateway:\n  existing: release\n  release: depth\n  owner-flag: no\n  when-down: drop\n  mark-mask: 0xf\n"
 				     "respond:\n  slow:\n    bulk: { rate: 2mbit }\n    video: { rate: 1mbit }\n", &s, &conf), 0);
-	assert_true(s.release_existing && !s.owner_flag && !s.bypass);
+	assert_true(s.release_existing && s.release_over && !s.owner_flag && !s.bypass);
 	assert_int_equal(s.n_slow, 2);
 	assert_string_equal(s.slow[1], "video");
 	conf_free(conf);
@@ -102,7 +102,7 @@ static void settings_are_read(void **state)
 	assert_int_equal(settings_of("gateway: { mark-mask: 0x7 }\nrespond: { slow: { a: {}, b: {} } }\n", &s, &conf), 0);
 	conf_free(conf);
 	static const char *const wrong[] = {"gateway: { mark-mask: 0x10 }\n", "gateway: { mark-mask: 0x101 }\nrespond: { slow: { a: {} } }\n",
-					    "gateway: { existing: kill }\n", "gateway: { owner-flag: maybe }\n"};
+					    "gateway: { existing: kill }\n", "gateway: { release: all }\n", "gateway: { owner-flag: maybe }\n"};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		assert_int_equal(settings_of(wrong[i], &s, &conf), -EINVAL);
 		conf_free(conf);
