@@ -418,22 +418,26 @@ uint64_t store_reach_back(const struct stream_store *s, uint64_t from)
 	return s->run[i].start;
 }
 
+/* Moves what is left of a run to a block of its size, if that is at least `steps` classes smaller. */
+static void run_fit(struct store_pool *pool, struct store_run *r, int steps)
+{
+	uint32_t room;
+	if (class_of(r->len) + steps > class_of(r->room))
+		return;
+	uint8_t *data = block_take(pool, r->len, &room);
+	if (!data)
+		return;
+	memcpy(data, r->data + r->head, r->len);
+	block_give(pool, r->data, r->room);
+	r->data = data;
+	r->head = 0;
+	r->room = room;
+}
+
 void store_fit(struct store_pool *pool, struct stream_store *s)
 {
-	for (uint32_t i = 0; i < s->n_runs; i++) {
-		struct store_run *r = &s->run[i];
-		uint32_t room;
-		if (class_of(r->len) >= class_of(r->room))
-			continue;
-		uint8_t *data = block_take(pool, r->len, &room);
-		if (!data)
-			return;
-		memcpy(data, r->data + r->head, r->len);
-		block_give(pool, r->data, r->room);
-		r->data = data;
-		r->head = 0;
-		r->room = room;
-	}
+	for (uint32_t i = 0; i < s->n_runs; i++)
+		run_fit(pool, &s->run[i], 1);
 }
 
 void store_cut(struct store_pool *pool, struct stream_store *s, uint64_t offset)
@@ -453,5 +457,6 @@ void store_cut(struct store_pool *pool, struct stream_store *s, uint64_t offset)
 		r->start = offset;
 		r->head += n;
 		r->len -= n;
+		run_fit(pool, r, 2); /* an idle connection keeps what is left for long; the copy is a quarter of the block at most */
 	}
 }
