@@ -90,6 +90,8 @@ struct live {
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */
 	bool said_save_failed;
+	pthread_t saver;        /* writes blocks to disk */
+	bool has_saver, saving; /* saving: atomic */
 
 	struct gateway_watch *watch;
 	int look_timer;         /* 0: none runs */
@@ -131,7 +133,7 @@ void run_end(struct live *l, const char *reason);
 int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error);
 bool run_confirm(struct live *l); /* false: nothing was waiting */
 
-/* run_blocks.c: policies that block, and persons. Open before the first thread, restore when the table is there, close after the last thread. */
+/* run_blocks.c: policies that block, and persons. Open before the first thread (it reads those of the last run), restore when the table is there, close after the last thread. */
 int run_blocks_open(struct live *l, struct error *error);
 void run_blocks_restore(struct live *l);
 void run_blocks_close(struct live *l);

@@ -103,6 +103,8 @@ static int on_block(void *context, const struct respond_block *b)
 
 /* ---- start and end ---- */
 
+enum { ROUTES_MAX = 20000 /* looked at, the default ones first: a whole table of the Internet's would take seconds */ };
+
 static bool address_of(const struct sockaddr *s, struct address *out)
 {
 	*out = (struct address){0};
@@ -138,7 +140,8 @@ static void allow_resolvers(struct allow_list *l)
 
 static void allow_gateway(struct allow_list *l, const struct address *a)
 {
-	(void)allow_list_add(l, a, (unsigned)address_len(a) * 8, "gateway");
+	if (!allow_list_why(l, a, (unsigned)address_len(a) * 8)) /* thousands of routes go by a handful of gateways */
+		(void)allow_list_add(l, a, (unsigned)address_len(a) * 8, "gateway");
 }
 
 /* /proc/net/route has the gateway in hex, in the machine's byte order; /proc/net/ipv6_route in 32 hex digits, in the fifth column. */
@@ -147,7 +150,7 @@ static void allow_gateways(struct allow_list *l)
 	char line[512], hex[33];
 	unsigned gateway;
 	FILE *f = fopen("/proc/net/route", "re");
-	while (f && fgets(line, sizeof line, f))
+	for (int i = 0; f && i < ROUTES_MAX && fgets(line, sizeof line, f); i++)
 		if (sscanf(line, "%*s %*x %x", &gateway) == 1 && gateway) {
 			struct address a = {.family = 4};
 			memcpy(a.byte, &gateway, 4);
@@ -156,7 +159,7 @@ static void allow_gateways(struct allow_list *l)
 	if (f)
 		fclose(f);
 	f = fopen("/proc/net/ipv6_route", "re");
-	while (f && fgets(line, sizeof line, f))
+	for (int i = 0; f && i < ROUTES_MAX && fgets(line, sizeof line, f); i++)
 		if (sscanf(line, "%*32s %*2s %*32s %*2s %32s", hex) == 1 && strspn(hex, "0") < 32 && strlen(hex) == 32) {
 			struct address a = {.family = 6};
 			for (size_t k = 0; k < 16; k++) {
@@ -169,16 +172,17 @@ static void allow_gateways(struct allow_list *l)
 		fclose(f);
 }
 
-static void allow_own(struct allow_list *l)
+static bool allow_own(struct allow_list *l)
 {
 	struct ifaddrs *all = NULL;
 	struct address a;
 	if (getifaddrs(&all) < 0)
-		return;
+		return false;
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next)
 		if (address_of(i->ifa_addr, &a))
 			(void)allow_list_add(l, &a, (unsigned)address_len(&a) * 8, "own address");
 	freeifaddrs(all);
+	return true;
 }
 
 /* Addresses come and go (DHCP, renumbering), so they are read again now and then. */
@@ -186,12 +190,14 @@ void run_allow_machine(void *context)
 {
 	static const char *const reasons[] = {"own address", "gateway", "resolver"};
 	struct live *l = context;
-	struct allow_list *list = l->runtime.machine;
-	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-		allow_list_remove(list, reasons[i]);
-	allow_own(list);
-	allow_gateways(list);
-	allow_resolvers(list);
+	struct allow_list *fresh = allow_list_new();
+	if (!allow_own(fresh)) { /* what is known stays */
+		allow_list_free(fresh);
+		return;
+	}
+	allow_gateways(fresh);
+	allow_resolvers(fresh);
+	allow_list_replace(l->runtime.machine, reasons, sizeof reasons / sizeof *reasons, fresh);
 }
 
 static void allow_ssh_client(struct live *l)
@@ -238,9 +244,8 @@ void run_blocks_tick(void *context)
 	block_list_expire(l->blocks, clock_real());
 }
 
-void run_blocks_save(void *context)
+static void save(struct live *l)
 {
-	struct live *l = context;
 	struct error why = {0};
 	if (block_list_save(l->blocks, &why) < 0 && !l->said_save_failed) {
 		l->said_save_failed = true;
@@ -248,7 +253,43 @@ void run_blocks_save(void *context)
 	}
 }
 
+static void *saver_main(void *context)
+{
+	struct live *l = context;
+	save(l);
+	__atomic_store_n(&l->saving, false, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void saver_end(struct live *l)
+{
+	if (l->has_saver)
+		pthread_join(l->saver, NULL);
+	l->has_saver = false;
+}
+
+/* In a thread: to wait for the disk (fsync) is nothing for the main thread, which also looks after the table. */
+void run_blocks_save(void *context)
+{
+	struct live *l = context;
+	if (__atomic_load_n(&l->saving, __ATOMIC_ACQUIRE))
+		return;
+	saver_end(l);
+	__atomic_store_n(&l->saving, true, __ATOMIC_RELAXED);
+	l->has_saver = pthread_create(&l->saver, NULL, saver_main, l) == 0;
+	if (!l->has_saver)
+		l->saving = false;
+}
+
 /* ---- begin and end ---- */
+
+/* Before workers can block somebody: then the list would be taken for one that was restored already. The kernel's sets follow when they are there. */
+static void restore(struct live *l)
+{
+	struct error why = {0};
+	if (block_list_restore(l->blocks, clock_real(), is_allowed, l->runtime.edition->respond.policy, &why) < 0)
+		log_warning("blocks of the last run are not restored: %s", why.text);
+}
 
 int run_blocks_open(struct live *l, struct error *error)
 {
@@ -256,15 +297,16 @@ int run_blocks_open(struct live *l, struct error *error)
 	int r = block_settings_read(&s, l->runtime.conf, error);
 	if (r < 0)
 		return r;
-	struct error why = {0};
-	l->block_sets = l->settings.own_table ? gateway_sets_open(&why) : NULL;
-	if (l->settings.own_table && !l->block_sets)
-		log_warning("%s; nobody is blocked in the kernel", why.text);
 	l->blocks = block_list_new(&s, &(struct block_ops){.change = change_sets, .event = record, .context = l});
 	if (!l->blocks)
 		return error_set(error, ENOMEM, "out of memory");
 	run_allow_machine(l);
 	allow_ssh_client(l);
+	restore(l);
+	struct error why = {0};
+	l->block_sets = l->settings.own_table ? gateway_sets_open(&why) : NULL;
+	if (l->settings.own_table && !l->block_sets)
+		log_warning("%s; nobody is blocked in the kernel", why.text);
 	for (unsigned i = 0; i < l->n_workers; i++)
 		worker_on_block(l->worker[i].worker, &(struct respond_hooks){.block = on_block, .spare = on_spare, .context = &l->worker[i]});
 	return 0;
@@ -273,8 +315,8 @@ int run_blocks_open(struct live *l, struct error *error)
 void run_blocks_restore(struct live *l)
 {
 	struct error why = {0};
-	if (block_list_restore(l->blocks, clock_real(), is_allowed, l->runtime.edition->respond.policy, &why) < 0)
-		log_warning("blocks of the last run are not restored: %s", why.text);
+	if (block_list_reload(l->blocks, clock_real(), &why) < 0)
+		log_warning("blocks of the last run are not in force: %s", why.text);
 }
 
 void run_blocks_close(struct live *l)
@@ -282,8 +324,9 @@ void run_blocks_close(struct live *l)
 	if (!l->blocks)
 		return;
 	block_list_expire(l->blocks, clock_real());
+	saver_end(l);
 	if (l->since)
-		run_blocks_save(l);
+		save(l);
 	block_list_free(l->blocks);
 	if (l->block_sets)
 		gateway_sets_close(l->block_sets);

@@ -59,6 +59,7 @@ void block_list_free(struct block_list *l)
 
 void block_list_tell(struct block_list *l, enum block_event what, const struct block *b, size_t covered)
 {
+	l->changed = true;
 	if (l->ops.event)
 		l->ops.event(l->ops.context, what, b, covered);
 }
@@ -271,9 +272,12 @@ void block_list_expire(struct block_list *l, usec_t now)
 	pthread_mutex_unlock(&l->lock);
 }
 
-size_t block_list_count(const struct block_list *l)
+size_t block_list_count(struct block_list *l)
 {
-	return __atomic_load_n(&l->set.n, __ATOMIC_RELAXED);
+	pthread_mutex_lock(&l->lock);
+	size_t n = l->set.n;
+	pthread_mutex_unlock(&l->lock);
+	return n;
 }
 
 bool block_list_find(struct block_list *l, const struct address *a, struct block *out)
@@ -301,23 +305,25 @@ bool block_list_note(struct block_list *l, const struct address *a, unsigned len
 
 static int by_end(const void *a, const void *b)
 {
-	const struct block *x = &(*(struct block_node *const *)a)->b, *y = &(*(struct block_node *const *)b)->b;
+	const struct block *x = a, *y = b;
 	if (x->until != y->until)
 		return block_ends_later(x->until, y->until) ? 1 : -1;
 	return address_compare(&x->prefix, &y->prefix);
 }
 
+/* A copy is visited: who is to block somebody does not wait until 100,000 are formatted. */
 void block_list_visit(struct block_list *l, void (*visit)(void *context, const struct block *b), void *context)
 {
 	pthread_mutex_lock(&l->lock);
-	struct block_node **order = xcalloc(l->set.n + 1, sizeof(struct block_node *));
-	if (l->set.n)
-		memcpy(order, l->set.heap, l->set.n * sizeof(struct block_node *));
-	qsort(order, l->set.n, sizeof(struct block_node *), by_end);
-	for (size_t i = 0; i < l->set.n; i++)
-		visit(context, &order[i]->b);
-	free(order);
+	size_t n = l->set.n;
+	struct block *all = xcalloc(n + 1, sizeof *all);
+	for (size_t i = 0; i < n; i++)
+		all[i] = l->set.heap[i]->b;
 	pthread_mutex_unlock(&l->lock);
+	qsort(all, n, sizeof *all, by_end);
+	for (size_t i = 0; i < n; i++)
+		visit(context, &all[i]);
+	free(all);
 }
 
 int block_list_reload(struct block_list *l, usec_t now, struct error *error)

@@ -57,15 +57,15 @@ int block_list_add(struct block_list *l, const struct block *b, usec_t now, bool
 		   struct block *done, struct error *error);
 int block_list_remove(struct block_list *l, const struct address *a, unsigned len, struct error *error); /* -ENOENT: not blocked, or within a wider one, which the words name */
 void block_list_expire(struct block_list *l, usec_t now); /* the kernel's elements have ended by themselves */
-size_t block_list_count(const struct block_list *l);
+size_t block_list_count(struct block_list *l);
 /* The block that an address is in. */
 bool block_list_find(struct block_list *l, const struct address *a, struct block *out);
-/* In the order of their ends, those for good last. The visitor must not call back into the list. */
+/* In the order of their ends, those for good last; as they were at the moment of the call, for the lock is not held meanwhile. */
 void block_list_visit(struct block_list *l, void (*visit)(void *context, const struct block *b), void *context);
 /* What the kernel counted for an element. False: there is no such block. */
 bool block_list_note(struct block_list *l, const struct address *a, unsigned len, uint64_t packets, uint64_t bytes);
 /* All into the kernel again, after the table was made anew. */
 int block_list_reload(struct block_list *l, usec_t now, struct error *error);
-/* State file, replaced by rename; reading drops what is over and what `allowed` now names, and is followed by one change of the kernel's sets. 0 if there is no file. */
+/* State file, replaced by rename unless nothing changed since; reading drops what is over and what `allowed` now names, and is followed by one change of the kernel's sets. 0 if there is no file. */
 int block_list_save(struct block_list *l, struct error *error);
 int block_list_restore(struct block_list *l, usec_t now, bool (*allowed)(void *context, const struct address *a, unsigned len), void *context, struct error *error);

@@ -11,6 +11,7 @@ struct block_list {
 	struct block_settings settings;
 	struct block_ops ops;
 	struct block_set set;
+	bool changed; /* since it was saved */
 };
 
 /* With the lock held. */

@@ -61,14 +61,25 @@ static int replace_file(const char *path, const struct buffer *b)
 	return status;
 }
 
+static bool set_changed(struct block_list *l, bool now)
+{
+	pthread_mutex_lock(&l->lock);
+	bool before = l->changed;
+	l->changed = now;
+	pthread_mutex_unlock(&l->lock);
+	return before;
+}
+
 int block_list_save(struct block_list *l, struct error *error)
 {
 	struct buffer text = {0};
-	if (!l->settings.state_file)
+	if (!l->settings.state_file || !set_changed(l, false))
 		return 0;
 	buffer_add_string(&text, "{\"version\":1}\n");
 	block_list_visit(l, write_block, &text);
 	int status = text.failed ? -ENOMEM : replace_file(l->settings.state_file, &text);
 	buffer_free(&text);
+	if (status < 0)
+		(void)set_changed(l, true);
 	return status < 0 ? error_set(error, -status, "%s: %s", l->settings.state_file, strerror(-status)) : 0;
 }

@@ -92,6 +92,31 @@ void allow_list_remove(struct allow_list *l, const char *why)
 	pthread_rwlock_unlock(&l->lock);
 }
 
+static bool is_one_of(const char *why, const char *const *reason, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(why, reason[i]) == 0)
+			return true;
+	return false;
+}
+
+void allow_list_replace(struct allow_list *l, const char *const *why, size_t n, struct allow_list *fresh)
+{
+	pthread_rwlock_wrlock(&l->lock);
+	struct allow_range *all = xcalloc(l->n + fresh->n + 1, sizeof *all), *old = l->range;
+	size_t kept = 0;
+	for (size_t i = 0; i < l->n; i++)
+		if (!is_one_of(l->range[i].why, why, n))
+			all[kept++] = l->range[i];
+	if (fresh->n)
+		memcpy(all + kept, fresh->range, fresh->n * sizeof *all);
+	l->range = all;
+	l->n = kept + fresh->n;
+	pthread_rwlock_unlock(&l->lock);
+	free(old);
+	allow_list_free(fresh);
+}
+
 const char *policy_allow_why(const struct policy *p, const struct address *a, unsigned len)
 {
 	const char *why = allow_list_why(p->allow, a, len);
