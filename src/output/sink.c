@@ -162,7 +162,7 @@ static void *writer_main(void *context)
 	bool stopping = false;
 	while (!stopping) {
 		struct timespec t;
-		clock_gettime(CLOCK_REALTIME, &t);
+		clock_gettime(CLOCK_MONOTONIC, &t);
 		t.tv_nsec += WRITE_EVERY_MS * 1000000L;
 		t.tv_sec += t.tv_nsec / 1000000000L;
 		t.tv_nsec %= 1000000000L;
@@ -182,7 +182,11 @@ struct sink_writer *sink_writer_start(struct sink *list, struct error *error)
 	struct sink_writer *w = xcalloc(1, sizeof *w);
 	w->list = list;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_cond_init(&w->stop, NULL);
+	pthread_condattr_t monotonic; /* a clock that is set back must not make it sleep for hours */
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->stop, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	for (struct sink *s = list; s; s = s->next)
 		s->background = true;
 	int code = pthread_create(&w->thread, NULL, writer_main, w);

@@ -66,6 +66,7 @@ void block_list_visit(struct block_list *l, void (*visit)(void *context, const s
 bool block_list_note(struct block_list *l, const struct address *a, unsigned len, uint64_t packets, uint64_t bytes);
 /* All into the kernel again, after the table was made anew. */
 int block_list_reload(struct block_list *l, usec_t now, struct error *error);
-/* State file, replaced by rename unless nothing changed since; reading drops what is over and what `allowed` now names, and is followed by one change of the kernel's sets. 0 if there is no file. */
+/* State file, replaced by rename unless nothing changed since; reading drops what is over and what `allowed` now names,
+ * and is followed by one change of the kernel's sets. 0 if there is no file. */
 int block_list_save(struct block_list *l, struct error *error);
 int block_list_restore(struct block_list *l, usec_t now, bool (*allowed)(void *context, const struct address *a, unsigned len), void *context, struct error *error);
