@@ -2,6 +2,10 @@
 # Sourced by the tests: each runs once in the gateway of a lab of its own. Tools of the client and server are in net.py.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ -z "${SLUICE_LAB:-}" ]; then
+	# a /run of its own where that is possible: control socket and status files of other runs are not touched
+	if unshare -m sh -c 'mount -t tmpfs none /run' 2>/dev/null; then
+		exec "$SLUICE" lab run -- unshare -m sh -c 'mount -t tmpfs none /run; exec bash "$0"' "$0"
+	fi
 	exec "$SLUICE" lab run -- bash "$0"
 fi
 name=$(basename "$0" .sh)
@@ -56,7 +60,7 @@ server() {
 start() {
 	cat >"$tmp/test.rules"
 	mkdir -p "$tmp/log"
-	"$SLUICE" run -S "$tmp/test.rules" -l "$tmp/log" -q 0-1 --set outputs.1.eve-log.types.99=drop "$@" >"$tmp/run.txt" 2>&1 &
+	"$SLUICE" run -S "$tmp/test.rules" -l "$tmp/log" -q 0-1 --set respond.block.state-file=none --set outputs.1.eve-log.types.99=drop "$@" >"$tmp/run.txt" 2>&1 &
 	sluice_pid=$!
 	for _ in $(seq 300); do
 		grep -q '^READY' "$tmp/run.txt" && return 0
@@ -72,6 +76,49 @@ stop() {
 	status=$?
 	sluice_pid=
 	return $status
+}
+# kill -9, and it is gone
+die() {
+	kill -9 "$sluice_pid"
+	wait "$sluice_pid" 2>/dev/null
+	sluice_pid=
+}
+# within SECONDS COMMAND...: it comes true in that time
+within() {
+	local end=$(($(date +%s%N) + $1 * 1000000000))
+	shift
+	until "$@"; do
+		[ "$(date +%s%N)" -lt "$end" ] || return 1
+		sleep 0.05
+	done
+}
+# talk NAME ADDRESS[:PORT]: a client that keeps one TCP connection busy, see talk.py; connected when this returns
+talk() {
+	"$SLUICE" lab run --on client -- python3 "$here/talk.py" talk "$2" "$tmp/$1" >"$tmp/$1.txt" 2>&1 &
+	eval "talk_$1=$!"
+	within 10 grep -q connected "$tmp/$1.txt"
+}
+# finish_talk NAME: its exit status
+finish_talk() {
+	touch "$tmp/$1.end"
+	eval "wait \$talk_$1"
+}
+# words WORDS COMMAND...: the command's output has them
+words() {
+	local want=$1
+	shift
+	"$@" >"$tmp/words.txt" 2>&1
+	grep -qE -- "$want" "$tmp/words.txt" || {
+		cat "$tmp/words.txt"
+		return 1
+	}
+}
+# status_is NUMBER COMMAND...
+status_is() {
+	local want=$1
+	shift
+	"$@"
+	[ $? = "$want" ]
 }
 has_table() { nft list tables 2>/dev/null | grep -q 'inet sluice'; }
 # records JSON-PYTHON-CONDITION: how many records of eve.json meet it

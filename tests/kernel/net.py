@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Client and server of the kernel tests.
 
-serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 echoes
+serve FILE                  HTTP on port 80 of both families: any path gets the file; UDP on port 5353 and TCP on port 7 echo
 get ADDRESS PATH            fetches; prints the body's sha256; exit 1 refused or reset, 2 no answer in time
 late ADDRESS[:PORT] PATH F  the same, but connects first and asks when there is a file F (a port with IPv4 alone)
 udp ADDRESS TEXT [PORT]     sends a datagram; prints the echo; exit 1 refused (ICMP), 2 no answer
@@ -48,7 +48,22 @@ def serve(path):
             data, peer = s.recvfrom(65536)
             s.sendto(data, peer)
 
+    class Echo(socketserver.BaseRequestHandler):
+        def handle(self):
+            try:
+                while data := self.request.recv(1 << 16):
+                    self.request.sendall(data)
+                    if b"evil" in data:
+                        print("evil", flush=True)
+            except ConnectionError:
+                print("reset", flush=True)
+
+    class EchoServer(socketserver.ThreadingTCPServer):
+        address_family = socket.AF_INET6
+        daemon_threads = allow_reuse_address = True
+
     threading.Thread(target=echo, daemon=True).start()
+    threading.Thread(target=EchoServer(("::", 7), Echo).serve_forever, daemon=True).start()
     server = Server(("::", 80), Handler)
     print("listening", flush=True)
     server.serve_forever()
