@@ -9,7 +9,7 @@ many ADDRESS N SHA256      N pages, one a connection, SPREAD at a time; prints h
 icmp ADDRESS LENGTH        one echo request with that much data; prints "same"; exit 2: no answer
 raw SOCKET TEXT...         sends each TEXT to a Unix socket and prints the line that answers it
 """
-import hashlib, os, random, select, socket, sys, threading, time
+import hashlib, os, random, select, socket, struct, sys, threading, time
 
 PATIENCE = float(os.environ.get("PATIENCE", 8))
 SPREAD = 8
@@ -32,6 +32,7 @@ def talk(address, name):
         line = b"line %d\n" % n
         if not said and os.path.exists(name + ".evil"):
             line, said = b"something evil\n", True
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # not sent again after our end, when nobody guards the line
         s.sendall(line)
         back = b""
         while len(back) < len(line):
