@@ -534,9 +534,26 @@ static int start(struct live *l, struct error *error)
 	return r;
 }
 
+static const char *worker_error(const struct live *l)
+{
+	for (unsigned i = 0; i < l->n_workers; i++)
+		if (*l->worker[i].error.text && __atomic_load_n(&l->worker[i].ended, __ATOMIC_ACQUIRE))
+			return l->worker[i].error.text;
+	return NULL;
+}
+
+static const char *end_words(const struct live *l, int status, const struct error *error)
+{
+	const char *worker = worker_error(l);
+	return status < 0 ? error->text : worker ? worker : l->end_reason;
+}
+
 static int run_with(struct live *l, struct error *error)
 {
 	struct runtime_options o = l->options->runtime;
+	sigset_t set;
+	if (!l->options->dry_run)
+		block_signals(&set); /* who interrupts while rules are compiled must not leave a closed line: the signal waits for the loop */
 	int r = read_settings(l, &o, error);
 	if (r < 0)
 		return r;
@@ -577,7 +594,7 @@ static int run_with(struct live *l, struct error *error)
 	if (l->since) {
 		run_write_stats(l, clock_real());
 		run_print_end(l);
-		run_write_last_exit(l, r < 0 ? error->text : l->end_reason, r < 0 || l->failed);
+		run_write_last_exit(l, end_words(l, r, error), r < 0 || l->failed || worker_error(l));
 	}
 	return r;
 }

@@ -37,6 +37,7 @@ static void restored(struct live *l)
 	log_warning("table inet sluice was changed by somebody else and is whole again; %.0f ms without %s", (double)gap / 1000,
 		    l->settings.bypass ? "inspection" : "certain protection");
 	l->hurt_since = 0;
+	l->said_not_restored = false;
 }
 
 static void mend(struct live *l)
