@@ -1,130 +1,109 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What is asked of the running daemon: each command by the program and by a client of the socket; what is said when nobody runs.
+# What people type: confirm, status, block, unblock, release, reload, reopen, stop; and a start on which --confirm was not kept.
 . "$(dirname "$0")/common.sh"
-socket=/run/sluice/command.socket
-echo hello >"$tmp/page"
+head -c 30000 /dev/urandom | base64 >"$tmp/page"
+sum=$(sha256sum <"$tmp/page" | cut -d' ' -f1)
 server serve "$tmp/page"
-rule='alert http any any -> any any (msg:"seen"; flow:established,to_server; http.uri; content:"/seen"; sid:7;)'
-raw() { python3 "$here/talk.py" raw $socket "$@"; }
-status() { "$SLUICE" status "$@"; }
-json() { # PYTHON-CONDITION over m
-	python3 -c 'import json, sys; m = json.load(sys.stdin); sys.exit(not eval(sys.argv[1]))' "$1"
+rules() {
+	cat <<'R'
+alert http any any -> any any (msg:"a page"; flow:established,to_server; http.uri; content:"/page"; sid:1; rev:1;)
+R
 }
-status_json() { status --json | json "$1"; }
-answer() { # COMMAND [ARGUMENTS] CONDITION: by the socket
-	local text="{\"command\": \"$1\"${3:+, \"arguments\": $2}}"
-	raw "$text" | json "${3:-$2}"
+socket=$tmp/socket
+tell() { "$SLUICE" "$1" --socket "$socket" "${@:2}"; }
+same() { [ "$(client get "$1" /page)" = "$sum" ]; }
+says() { # WORDS COMMAND...
+	local words=$1
+	shift
+	"$@" 2>&1 | grep -qE -- "$words"
 }
-file_is_good() {
-	[ "$(stat -c %a /run/sluice/status.json)" = 644 ] && json "$1" </run/sluice/status.json
+with_status() { # STATUS COMMAND...
+	local expected=$1
+	shift
+	"$@"
+	[ $? = "$expected" ]
 }
+soon() {
+	for _ in $(seq 50); do
+		"$@" && return
+		sleep 0.1
+	done
+	return 1
+}
+run() { start --socket "$socket" --set threshold-file="$tmp/threshold.config" --set respond.block.state-file="$tmp/blocks.json" "$@" < <(rules); }
 
-check "nobody runs: status 3" status_is 3 status
-check "and traffic passes" words 'passes without inspection' status
-check "and nothing is known of a last run" words 'nothing is known' status
-check "a command says so" words 'not running' "$SLUICE" blocks
-check "and its status is 1" status_is 1 "$SLUICE" reload
-check "stop has nothing to do" words 'is not running' "$SLUICE" stop
+check "nothing runs: status says so" with_status 3 tell status
+check "and reload fails" with_status 1 tell reload
+: >"$tmp/threshold.config"
 
-start <<<"$rule" || exit
-client get $V4 /seen >/dev/null
-check "the socket is root's and its group's alone" test "$(stat -c %a $socket)" = 660
-check "status 0" status_is 0 status
-check "since when, by which rules" words 'protected since .*process '"$sluice_pid" status
-check "and what a crash does" words 'on a crash: traffic passes' status
-sleep 1.1
-check "status --json" status_json "m['pid'] == $sluice_pid and m['state'] == 'running' and m['rules']['loaded'] == 1 and m['packets'] > 5 and m['flows'] >= 1"
-check "an alert with the line that would silence it" status_json "m['top_alerts'][0]['sid'] == 7 and m['top_alerts'][0]['suppress'] == 'suppress gen_id 1, sig_id 7'"
-check "status.json: 0644 and whole" file_is_good "m['pid'] == $sluice_pid and m['state'] == 'ips' and m['generation'] == 1"
-python3 - /run/sluice/status.json >"$tmp/watched.txt" 2>&1 <<'P'
-import json, sys, time
-end, times = time.time() + 2.2, set()
-while time.time() < end:
-    times.add(json.load(open(sys.argv[1]))["time"])
-print(len(times), "different")
-sys.exit(len(times) < 2)
-P
-check "replaced each second, never half: $(tail -n 1 "$tmp/watched.txt")" test $? = 0
-check "a second run is refused, and told by whom" words "runs already.* $sluice_pid" "$SLUICE" run -S "$tmp/test.rules" -l "$tmp/log" -q 4-5
-
-check "greeting, then a command" words 'return.*OK.*sluice' raw '{"version": "0.2"}' '{"command": "version"}'
-check "a command without greeting" words 'return.*OK.*sluice' raw '{"command": "version"}'
-check "two commands in one write" sh -c "printf '{\"command\":\"uptime\"}{\"command\":\"version\"}' | python3 -c '
-import socket, sys
-s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(\"$socket\"); s.sendall(sys.stdin.buffer.read())
-f = s.makefile(); print(f.readline(), f.readline())' | grep -c OK"
-check "an unknown command" words 'NOK.*Unknown command' raw '{"command": "nonsense"}'
-check "garbage" words 'NOK' raw 'hello'
-check "uptime" answer uptime "m['return'] == 'OK' and 0 <= m['message'] < 60"
-check "running-mode" answer running-mode "m['message'] == 'workers'"
-check "capture-mode" answer capture-mode "m['message'] == 'NFQ'"
-check "command-list" answer command-list "m['message']['count'] == len(m['message']['commands']) > 20"
-check "dump-counters" answer dump-counters "m['message']['decoder']['pkts'] > 5 and m['message']['detect']['alert'] == 1"
-check "iface-list" answer iface-list "m['message'] == {'count': 1, 'ifaces': ['0']}"
-check "iface-stat" answer iface-stat '{"iface": "0"}' "m['message']['pkts'] > 5 and m['message']['drop'] == 0"
-check "iface-stat of none" answer iface-stat '{"iface": "eth9"}' "m['return'] == 'NOK'"
-check "conf-get" answer conf-get '{"variable": "gateway.queues"}' "m['message'] == '0-1'"
-check "conf-get of nothing" answer conf-get '{"variable": "no.such"}' "m['return'] == 'NOK'"
-check "ruleset-stats" answer ruleset-stats "m['message'][0]['rules_loaded'] == 1 and m['message'][0]['rules_failed'] == 0"
-check "ruleset-failed-rules" answer ruleset-failed-rules "m['message'] == []"
-check "ruleset-reload-time" answer ruleset-reload-time "m['message'][0]['last_reload'].startswith('20')"
-check "reload-rules" answer reload-rules "m['return'] == 'OK' and m['message']['generation'] == 2"
-check "ruleset-reload-rules" answer ruleset-reload-rules "m['return'] == 'OK' and m['message']['generation'] == 3"
-check "ruleset-reload-nonblocking" answer ruleset-reload-nonblocking "m == {'message': 'done', 'return': 'OK'}"
-check "it has an effect" within 10 status_json "m['rules']['generation'] == 4"
-check "status by the socket" answer status "m['message']['rules']['generation'] == 4"
-check "confirm: nothing waits" answer confirm "m['return'] == 'NOK'"
-check "block" answer block '{"address": "192.0.2.1", "seconds": 60, "why": "test"}' "m['message']['address'] == '192.0.2.1/32' and m['message']['until']"
-check "block of no address" answer block '{"address": "somebody"}' "m['return'] == 'NOK'"
-check "block of one's own address" answer block '{"address": "10.23.1.1"}' "m['return'] == 'NOK' and 'own address' in m['message']"
-check "blocks" answer blocks "m['message']['count'] == 1 and m['message']['blocks'][0]['why'] == 'test'"
-check "unblock" answer unblock '{"address": "192.0.2.1"}' "m['return'] == 'OK'"
-check "unblock again" answer unblock '{"address": "192.0.2.1"}' "m['return'] == 'NOK'"
-check "release" answer release '{"address": "192.0.2.1"}' "m['message'] == '0 connections released'"
-mv "$tmp/log/eve.json" "$tmp/log/eve.old"
-check "reopen-log-files" answer reopen-log-files "m['return'] == 'OK'"
-check "a new log is there" test -e "$tmp/log/eve.json"
-
-check "sluice reload" words '1 rules are in force \(generation 5' "$SLUICE" reload
-check "sluice reload --json" sh -c "'$SLUICE' reload --json | grep -q '\"generation\": 6'"
-echo 'alert nothing' >>"$tmp/test.rules"
-check "sluice reload of wrong rules: status 1" status_is 1 "$SLUICE" reload
-check "status says so" words 'THE LAST RELOAD FAILED.*test.rules' status
-check "sluice block" words 'blocked 2001:db8:7::/64 until' "$SLUICE" block 2001:db8:7::1/64 --for 10m --why 'a reason'
-check "sluice blocks" words '2001:db8:7::/64 .* a reason' "$SLUICE" blocks
-check "sluice blocks --json" sh -c "'$SLUICE' blocks --json | grep -q '2001:db8:7::/64'"
-check "the kernel has it" words '2001:db8:7::/64' nft list set inet sluice blocked6
-check "sluice unblock" words unblocked "$SLUICE" unblock 2001:db8:7::/64
-check "the kernel has it no more" fails words '2001:db8:7' nft list set inet sluice blocked6
-check "sluice release" words '[0-9]+ connections released' "$SLUICE" release 10.23.1.2
-check "sluice confirm: status 1" status_is 1 "$SLUICE" confirm
-mv "$tmp/log/eve.json" "$tmp/log/eve.older"
-check "sluice reopen" words done "$SLUICE" reopen
-check "the next log" test -e "$tmp/log/eve.json"
-check "a word too many: status 2" status_is 2 "$SLUICE" stop now
-check "sluice stop" words 'the table is gone: traffic passes' "$SLUICE" stop
+run --confirm 4s || exit
+check "not confirmed yet: status says so" says 'NOT CONFIRMED' tell status
 wait "$sluice_pid"
-check "it ended well" test $? = 0
+check "not confirmed, it ends with status 1" test $? = 1
 sluice_pid=
-check "its table is gone" fails has_table
-check "its socket and status.json, too" fails ls $socket /run/sluice/status.json
-check "status: 3 and why it ended" words 'last run: .*shutdown was asked for' status
+check "and its table is gone" fails has_table
+check "status tells why" says 'not confirmed in time' tell status
 
-start --when-down drop <<<"$rule" || exit
-check "drop: status says so" words 'on a crash: traffic stops' status
-die
-check "killed: status 3" status_is 3 status
-check "killed with drop: traffic is dropped" words 'traffic: dropped, by a table from 20' status
-check "and how to open" words 'sluice stop. opens' status
-check "sluice stop opens" words 'was not running; the table that it left is gone' "$SLUICE" stop
-check "now it passes" words 'passes without inspection' status
-start --set gateway.owner-flag=no <<<"$rule" || exit
-die
-check "killed with bypass: traffic passes" words 'passes without inspection, by a table from' status
-start <<<"$rule" || exit
-check "a next start works in a dead one's place" status_is 0 status
-check "shutdown" answer shutdown "m['return'] == 'OK'"
+run --confirm 4s || exit
+check "confirm" tell confirm
+check "a second word is one too many" with_status 1 tell confirm
+sleep 4.5
+check "confirmed, it stays" says '^protected since' tell status
+check "a page arrives" same $V4
+check "its alert is counted, with the line that silences it" soon says 'silence it: suppress gen_id 1, sig_id 1$' tell status
+echo 'suppress gen_id 1, sig_id 1' >"$tmp/threshold.config"
+check "that line, and a reload" says 'generation 2' tell reload
+alerts() { "$SLUICE" status --json --socket "$socket" | python3 -c 'import json, sys; print(json.load(sys.stdin)["alerts"])'; }
+before=$(alerts)
+check "another page arrives" same $V4
+sleep 1.2
+check "silently" test "$(alerts)" = "$before"
+mv "$tmp/log/eve.json" "$tmp/log/eve.json.1"
+check "reopen" tell reopen
+check "the log is there again" test -f "$tmp/log/eve.json"
+
+for v in 4 6; do
+	a=$V4 c=10.23.1.2
+	[ $v = 4 ] || a=$V6 c=fd23:1::2
+	check "IPv$v: block" says "blocked $c/.* until" tell block $c --for 10m --why 'a test'
+	check "IPv$v: who is blocked gets nothing" fails same $a
+	check "IPv$v: he is listed, with his packets" says "$c/.* [1-9][0-9]* packets  a test" tell blocks
+	check "IPv$v: unblock" tell unblock $c
+	check "IPv$v: he gets his page" same $a
+	check "IPv$v: unblocked twice" with_status 1 tell unblock $c
+done
+check "the gateway itself is never blocked" with_status 1 tell block 10.23.1.1
+check "what is no address" with_status 1 tell block somebody
+check "release" says 'connections released' tell release 10.23.1.2
+check "a command without its operand is wrong usage" with_status 2 tell block
+check "an option of another command is, too" with_status 2 tell stop --for 2s
+check "stop" says 'the table is gone' tell stop
 wait "$sluice_pid"
-check "ends it" test $? = 0
+check "it ended with status 0" test $? = 0
 sluice_pid=
+check "and without a table" fails has_table
+check "traffic passes" same $V6
+
+run --set gateway.owner-flag=no || exit
+check "block, for good" says 'for good' tell block 10.23.1.2
+nft delete table inet sluice
+check "somebody deletes the table: it is there again" soon says 'inet sluice' nft list tables
+check "status tells of it" soon says 'restored 1 times' tell status
+check "with the block in it" fails same $V4
+check "and inspects" same $V6
+check "it ends" stop
+run || exit
+check "the block outlives a restart" says '10.23.1.2/32 +for good' tell blocks
+check "and acts" fails same $V4
+check "it ends again" stop
+
+run --when-down drop || exit
+kill -9 "$sluice_pid"
+wait "$sluice_pid" 2>/dev/null
+sluice_pid=
+check "killed, with when-down: drop: status says that traffic is dropped" says 'traffic: dropped' tell status
+check "and that it was killed" says 'last run: from 2.*: killed' tell status
+check "stop opens" says 'passes without inspection' tell stop
+check "no table is left" fails has_table
+check "traffic passes again" same $V6
