@@ -40,12 +40,12 @@ static void messages_that_are_cut(void **state)
 	assert_int_equal(nfqueue_message_read(whole, sizeof whole, &m), NFQUEUE_PACKET);
 	assert_int_equal(m.id, 7);
 	assert_int_equal(m.mark, 5);
-	for (uint8_t len = 0; len < sizeof whole; len++) {
+	for (size_t len = 0; len < sizeof whole; len++) {
 		uint8_t cut[sizeof whole] __attribute__((aligned(4)));
 		for (size_t i = 0; i < sizeof whole; i++)
 			cut[i] = whole[i];
 		assert_int_equal(nfqueue_message_read(cut, len, &m), NFQUEUE_MALFORMED); /* it says it is longer than it is */
-		cut[0] = len;
+		cut[0] = (uint8_t)len;
 		enum nfqueue_kind kind = nfqueue_message_read(cut, len, &m);
 		assert_int_equal(kind, len < 31 ? NFQUEUE_MALFORMED : NFQUEUE_PACKET); /* the header ends at 31 */
 		assert_int_equal(m.mark, 0);

@@ -175,6 +175,7 @@ void run_write_status(void *context)
 	struct figures *sum = run_sum_figures(l);
 	struct queue_state q = queue_state(l);
 	const uint64_t *v = sum->counters.value;
+	uint64_t lost = q.dropped_full + q.dropped_buffer, stopped = v[COUNTER_IPS_BLOCKED] + v[COUNTER_IPS_REJECTED];
 	usec_t now = clock_real();
 	double seconds = l->status_last ? (double)(now - l->status_last) / USEC_PER_SEC : 0;
 	double packets = seconds > 0 ? (double)(v[COUNTER_DECODER_PKTS] - l->status_packets) / seconds : 0;
@@ -184,8 +185,8 @@ void run_write_status(void *context)
 			      l->hurt_since ? "unprotected" : l->confirm_timer > 0 ? "unconfirmed" : l->options->runtime.ids_only ? "ids" : "ips", "since",
 			      time_text(l->since), "generation", (int)reload_last(l)->generation, "packets_per_second", packets, "bits_per_second", bits,
 			      "alerts_per_second", alerts, "queue_waiting", (json_int_t)q.waiting, "queue_room", (json_int_t)l->settings.n_queues * NFQUEUE_LENGTH,
-			      "queue_dropped", (json_int_t)(q.dropped_full + q.dropped_buffer), "alerts", (json_int_t)v[COUNTER_DETECT_ALERT], "dropped",
-			      (json_int_t)(v[COUNTER_IPS_BLOCKED] + v[COUNTER_IPS_REJECTED]), "blocks", (json_int_t)(l->blocks ? block_list_count(l->blocks) : 0));
+			      "queue_dropped", (json_int_t)lost, "alerts", (json_int_t)v[COUNTER_DETECT_ALERT], "dropped",
+			      (json_int_t)stopped, "blocks", (json_int_t)(l->blocks ? block_list_count(l->blocks) : 0));
 	l->status_last = now;
 	l->status_packets = v[COUNTER_DECODER_PKTS];
 	l->status_bytes = v[COUNTER_DECODER_BYTES];

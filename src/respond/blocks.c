@@ -217,7 +217,7 @@ static bool is_prefix(const struct block *b)
 int block_list_add(struct block_list *l, const struct block *b, usec_t now, bool (*allowed)(void *context, const struct address *a, unsigned len), void *context,
 		   struct block *done, struct error *error)
 {
-	struct block fresh = *b, unused;
+	struct block fresh = *b, unused = {0};
 	if (!is_prefix(b) || (b->until && b->until <= now))
 		return error_set(error, EINVAL, "no address with a length and a time to come");
 	address_mask(&fresh.prefix, fresh.len);
