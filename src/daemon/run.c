@@ -198,13 +198,25 @@ static int start_threads(struct live *l, struct error *error)
 
 /* ---- the way down; copes with what is half built ---- */
 
+static const char *worker_error(const struct live *l)
+{
+	for (unsigned i = 0; i < l->n_workers; i++)
+		if (*l->worker[i].error.text && __atomic_load_n(&l->worker[i].ended, __ATOMIC_ACQUIRE))
+			return l->worker[i].error.text;
+	return NULL;
+}
+
 static void stop(struct live *l)
 {
 	struct error error = {0};
-	/* a start that fails leaves the line as it found it: closed by an earlier run's `drop`, or open */
-	bool leave = l->leave_table || (!l->since && l->was_closed);
+	/*
+	 * A start that fails leaves the line as it found it: closed by an earlier run's `drop`, or open. With `drop` a worker that failed opens nothing either, unless
+	 * nobody has confirmed the start.
+	 */
+	bool crashed = l->since && !l->settings.bypass && l->confirm_timer <= 0 && worker_error(l);
+	bool leave = l->leave_table || crashed || (!l->since && l->was_closed);
 	if ((l->loaded || l->guarded) && !leave && gateway_remove(&error) < 0)
-		log_error("the table could not be removed: %s; `nft delete table inet sluice` does it", error.text);
+		log_error("the table could not be removed: %s; once this process is gone `sluice stop` does it", error.text);
 	l->loaded = l->guarded = false;
 	__atomic_store_n(&l->stopping, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < l->n_workers; i++)
@@ -532,14 +544,6 @@ static int start(struct live *l, struct error *error)
 	if (r == 0 && l->settings.own_table)
 		r = protect(l, error);
 	return r;
-}
-
-static const char *worker_error(const struct live *l)
-{
-	for (unsigned i = 0; i < l->n_workers; i++)
-		if (*l->worker[i].error.text && __atomic_load_n(&l->worker[i].ended, __ATOMIC_ACQUIRE))
-			return l->worker[i].error.text;
-	return NULL;
 }
 
 static const char *end_words(const struct live *l, int status, const struct error *error)
