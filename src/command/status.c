@@ -14,7 +14,7 @@
 
 enum { OPT_JSON = 256, OPT_WATCH, OPT_SOCKET, STATUS_NOT_RUNNING = 3, PATIENCE = 10 };
 
-static const char last_exit[] = "/run/sluice/last-exit.json", last_status[] = "/run/sluice/status.json";
+static const char last_exit[] = "/run/sluice/last-exit.json", last_seen[] = "/run/sluice/status.json";
 
 void command_status_usage(void)
 {
@@ -61,27 +61,50 @@ static void show(const json_t *m)
 	printf("on a crash: %s\non overload: %s\non a memory limit: %s\n", text(down, "crash"), text(down, "overload"), text(down, "memcap"));
 	printf("queues %lld-%lld: %lld of %lld packets wait, %lld did not fit\n", number(q, "first"), number(q, "first") + number(q, "number") - 1,
 	       number(q, "waiting"), number(q, "room"), number(q, "dropped_full") + number(q, "dropped_buffer"));
+	if (strcmp(text(m, "state"), "unprotected") == 0)
+		puts("THE TABLE IS HURT: somebody changed it, and it cannot be put in again as yet; the log says why");
 	if (number(table, "restored"))
 		printf("the table was restored %lld times, after %.3f s altogether without protection\n", number(table, "restored"),
 		       json_number_value(json_object_get(table, "unprotected_seconds")));
 	printf("%lld packets, %lld flows; %lld packets dropped, %lld rejected; %lld blocked addresses\n", number(m, "packets"), number(m, "flows"),
 	       number(m, "dropped"), number(m, "rejected"), number(m, "blocks"));
+	if (number(m, "records_lost"))
+		printf("%lld records could not be written\n", number(m, "records_lost"));
 	printf("%lld alerts\n", number(m, "alerts"));
 	show_alerts(json_object_get(m, "top_alerts"));
 }
 
 /* ---- nobody answers ---- */
 
-/* Who ends takes status.json away and says why; who was killed could not. */
-static json_t *last_run(void)
+/* Who ends takes status.json away and says why; who was killed could not: then it tells when it was seen last. */
+static void add_last(json_t *o, int holder)
 {
-	json_t *status = json_load_file(last_status, 0, NULL);
-	if (!status)
-		return json_load_file(last_exit, 0, NULL);
-	json_t *o = json_pack("{s:s,s:I,s:s,s:i,s:s}", "time", text(status, "time"), "pid", (json_int_t)number(status, "pid"), "reason", "killed, or it crashed",
-			      "status", STATUS_FAILED, "since", text(status, "since"));
-	json_decref(status);
-	return o;
+	json_t *seen = json_load_file(last_seen, 0, NULL), *last = json_load_file(last_exit, 0, NULL);
+	if (seen && !holder) {
+		json_decref(last);
+		last = json_pack("{s:s,s:I,s:s,s:i,s:s}", "time", text(seen, "time"), "pid", (json_int_t)number(seen, "pid"), "reason", "killed, or it crashed",
+				 "status", STATUS_FAILED, "since", text(seen, "since"));
+	}
+	json_decref(seen);
+	if (last)
+		json_object_set_new(o, "last_exit", last);
+}
+
+static const char *traffic(const struct gateway_table_state *t, int r)
+{
+	if (r < 0)
+		return "unknown";
+	bool nobody_listens = t->there && t->ours && t->drops && !t->alive;
+	return nobody_listens || (t->there && t->guard) ? "dropped" : "passes without inspection";
+}
+
+/* The lock tells of one that compiles its rules still, or listens at another socket. */
+static const char *state_without_answer(int holder)
+{
+	json_t *seen = json_load_file(last_seen, 0, NULL);
+	bool runs = holder && number(seen, "pid") == holder && strcmp(text(seen, "state"), "starting") != 0;
+	json_decref(seen);
+	return runs ? "running, but not at this control socket (--socket)" : holder ? "starting" : "not running";
 }
 
 static json_t *absent(void)
@@ -89,19 +112,17 @@ static json_t *absent(void)
 	struct gateway_table_state t = {0};
 	struct error error = {0};
 	char when[40] = "";
-	int r = gateway_table_state(&t, &error);
-	json_t *o = json_pack("{s:s}", "state", t.there && t.alive ? "starting" : "not running");
-	const char *traffic = r < 0 ? "unknown" : t.there && t.ours && t.drops && !t.alive ? "dropped" : t.there && t.guard ? "dropped" : "passes without inspection";
-	json_object_set_new(o, "traffic", json_text(traffic));
+	int r = gateway_table_state(&t, &error), holder = gateway_lock_holder();
+	json_t *o = json_pack("{s:s,s:s}", "state", state_without_answer(holder), "traffic", traffic(&t, r));
+	if (holder)
+		json_object_set_new(o, "pid", json_integer(holder));
 	if (r < 0)
 		json_object_set_new(o, "table_error", json_text(error.text));
 	if (t.there && t.since) {
 		clock_format_iso(t.since, when);
 		json_object_set_new(o, "table_since", json_text(when));
 	}
-	json_t *last = last_run();
-	if (last)
-		json_object_set_new(o, "last_exit", last);
+	add_last(o, holder);
 	return o;
 }
 
@@ -110,10 +131,12 @@ static void show_absent(const json_t *o)
 	const json_t *last = json_object_get(o, "last_exit");
 	printf("sluice is %s\ntraffic: %s%s%s\n", text(o, "state"), text(o, "traffic"), json_object_get(o, "table_since") ? ", by a table from " : "",
 	       json_object_get(o, "table_since") ? text(o, "table_since") : "");
+	if (json_object_get(o, "table_error"))
+		printf("  %s\n", text(o, "table_error"));
 	if (last)
 		printf("last run: from %s to %s: %s\n", text(last, "since"), text(last, "time"), text(last, "reason"));
 	else
-		puts("last run: nothing is known (none since the boot, or it was killed)");
+		puts("last run: none is known since the boot");
 	if (strcmp(text(o, "traffic"), "dropped") == 0)
 		puts("`sluice run` protects again; `sluice stop` opens");
 }

@@ -2,6 +2,7 @@
 /* What is told the running sluice in one word: stop, reload, confirm, reopen, block, unblock, blocks, release. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -68,17 +69,35 @@ void command_stop_usage(void)
 	     "crash with when-down: drop it takes away the table that still drops.");
 }
 
-static int open_after_crash(void)
+/* The table of one that is gone, if there is one. */
+static int open_line(const char *without_table, const char *with_table)
 {
 	struct error error = {0};
 	int r = gateway_remove_stale(&error);
-	if (r == 0)
-		puts("sluice was not running; the table that it left is gone: traffic passes without inspection");
-	else if (r == -ENOENT)
-		puts("sluice is not running, and no table of its is there: traffic passes without inspection");
+	if (r == 0 || r == -ENOENT)
+		puts(r ? without_table : with_table);
 	else
 		fprintf(stderr, "sluice: %s\n", error.text);
 	return r == 0 || r == -ENOENT ? STATUS_DONE : STATUS_FAILED;
+}
+
+static bool wait_for_end(void)
+{
+	enum { TRIES = 400, PAUSE_MS = 50 };
+	for (int i = 0; i < TRIES && gateway_lock_holder(); i++)
+		nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+	return !gateway_lock_holder();
+}
+
+/* Nobody answers: it compiles its rules still, listens elsewhere, or is not there. */
+static int end_by_signal(void)
+{
+	int pid = gateway_lock_holder();
+	if (pid && kill(pid, SIGTERM) < 0) {
+		fprintf(stderr, "sluice: process %d: %s\n", pid, strerror(errno));
+		return -1;
+	}
+	return pid;
 }
 
 int command_stop(int argc, char **argv)
@@ -91,21 +110,23 @@ int command_stop(int argc, char **argv)
 		return status;
 	int r = ask(t.socket, "shutdown", NULL, PATIENCE, &message, &error);
 	json_decref(message);
-	if (r == -ENOENT || r == -ECONNREFUSED)
-		return open_after_crash();
-	if (r < 1) {
+	if (r == -ENOENT || r == -ECONNREFUSED) {
+		r = end_by_signal();
+		if (r == 0)
+			return open_line("sluice is not running, and no table of its is there: traffic passes without inspection",
+					 "sluice was not running; the table that it left is gone: traffic passes without inspection");
+	} else if (r < 1) {
 		fprintf(stderr, "sluice: %s\n", r < 0 ? error.text : "it refused");
 		return STATUS_FAILED;
 	}
-	for (int i = 0; i < 100; i++) { /* until nobody listens any more */
-		r = ask(t.socket, "version", NULL, 1, &message, &error);
-		json_decref(message);
-		if (r < 0)
-			break;
-		nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+	if (r < 0)
+		return STATUS_FAILED;
+	if (!wait_for_end()) {
+		fprintf(stderr, "sluice: process %d does not end\n", gateway_lock_holder());
+		return STATUS_FAILED;
 	}
-	puts("stopped; the table is gone: traffic passes without inspection");
-	return STATUS_DONE;
+	static const char opened[] = "stopped; the table is gone: traffic passes without inspection";
+	return open_line(opened, opened);
 }
 
 /* ---- reload, confirm, reopen ---- */

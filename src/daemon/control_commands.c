@@ -104,7 +104,6 @@ static json_t *reload_message(const struct reload_result *x)
 static void reload_done(void *context, const struct reload_result *x)
 {
 	struct control_reply *r = context;
-	notify_manager("READY=1");
 	control_answer(r, x->ok, reload_message(x));
 }
 
@@ -161,8 +160,11 @@ static void do_reopen(struct live *l, const json_t *a, struct control_reply *r)
 static void do_shutdown(struct live *l, const json_t *a, struct control_reply *r)
 {
 	(void)a;
+	pid_t pid;
+	uid_t uid;
+	control_peer(r, &pid, &uid);
 	control_answer_text(r, true, "Closing sluice");
-	run_end(l, "shutdown was asked for");
+	run_end(l, "shutdown was asked for by process %d of user %u", (int)pid, (unsigned)uid);
 }
 
 static void do_command_list(struct live *l, const json_t *a, struct control_reply *r)

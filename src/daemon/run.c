@@ -5,14 +5,10 @@
 #include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -20,13 +16,15 @@
 
 #include "base/log.h"
 #include "daemon/control.h"
+#include "daemon/keeper.h"
+#include "daemon/loop.h"
 #include "daemon/reload.h"
 #include "flow/shared.h"
 #include "gateway/watch.h"
 
 #define LOG_MODULE "run"
 
-enum { READ_MS = 100, DRAIN_MS = 20, DRAIN_ROUNDS = 25, AUTO_WORKERS_MAX = 8, LOAD_TRIES = 5, DEFAULT_STATS_SECONDS = 8 };
+enum { READ_MS = 100, DRAIN_MS = 20, DRAIN_ROUNDS = 25, AUTO_WORKERS_MAX = 8, LOAD_TRIES = 5 };
 
 /* ---- a worker's thread ---- */
 
@@ -46,6 +44,13 @@ static void drain(struct live_worker *w)
 			return;
 }
 
+/* In the main thread: the line is not inspected any more by this worker, and a restart helps more than the others' going on. */
+static void worker_failed(void *context)
+{
+	struct live_worker *w = context;
+	run_fail(w->live, w->error.text);
+}
+
 static void *worker_main(void *context)
 {
 	struct live_worker *w = context;
@@ -55,7 +60,7 @@ static void *worker_main(void *context)
 		reject_flush(&w->reject);
 		if (n < 0) {
 			__atomic_store_n(&w->ended, true, __ATOMIC_RELEASE);
-			kill(getpid(), SIGTERM);
+			w->live->call(w->live, worker_failed, w);
 			return NULL;
 		}
 		reload_worker_check(w);
@@ -198,23 +203,11 @@ static int start_threads(struct live *l, struct error *error)
 
 /* ---- the way down; copes with what is half built ---- */
 
-static const char *worker_error(const struct live *l)
-{
-	for (unsigned i = 0; i < l->n_workers; i++)
-		if (*l->worker[i].error.text && __atomic_load_n(&l->worker[i].ended, __ATOMIC_ACQUIRE))
-			return l->worker[i].error.text;
-	return NULL;
-}
-
 static void stop(struct live *l)
 {
 	struct error error = {0};
-	/*
-	 * A start that fails leaves the line as it found it: closed by an earlier run's `drop`, or open. With `drop` a worker that failed opens nothing either, unless
-	 * nobody has confirmed the start.
-	 */
-	bool crashed = l->since && !l->settings.bypass && l->confirm_timer <= 0 && worker_error(l);
-	bool leave = l->leave_table || crashed || (!l->since && l->was_closed);
+	/* a start that fails leaves the line as it found it: closed by an earlier run's `drop`, or open */
+	bool leave = l->leave_table || (!l->since && l->was_closed);
 	if ((l->loaded || l->guarded) && !leave && gateway_remove(&error) < 0)
 		log_error("the table could not be removed: %s; once this process is gone `sluice stop` does it", error.text);
 	l->loaded = l->guarded = false;
@@ -248,6 +241,8 @@ static int release(struct live *l)
 	loop_free(l->loop);
 	if (l->signals >= 0)
 		close(l->signals);
+	if (l->keeper >= 0)
+		close(l->keeper);
 	int failed = runtime_deinit(&l->runtime);
 	gateway_plan_free(&l->plan);
 	for (size_t i = 0; i < l->n_interfaces; i++)
@@ -255,191 +250,13 @@ static int release(struct live *l)
 	free(l->interfaces);
 	free(l->log_dir);
 	free(l->option_sets);
+	fflush(stdout);
+	if (l->lock >= 0)
+		close(l->lock); /* last of all: who waits for our end waits for this */
 	return failed;
 }
 
-/* ---- in between ---- */
-
-static void block_signals(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGQUIT);
-	sigaddset(set, SIGUSR2);
-	sigprocmask(SIG_BLOCK, set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
-static void call_main(struct live *l, void (*handler)(void *context), void *context)
-{
-	loop_call(l->loop, handler, context);
-}
-
-void run_end(struct live *l, const char *reason)
-{
-	if (!l->end_reason)
-		l->end_reason = reason;
-	loop_end(l->loop);
-}
-
-/* ---- what people and systemd ask for ---- */
-
-static void after_reload(void *context, const struct reload_result *r)
-{
-	struct live *l = context;
-	char text[256];
-	snprintf(text, sizeof text, "READY=1\nSTATUS=%zu rules, generation %u, %u workers%s", r->loaded, r->generation, l->n_workers,
-		 r->ok ? "" : "; the last reload failed");
-	notify_manager(text);
-	void (*done)(void *context, const struct reload_result *r) = l->reload_done;
-	l->reload_done = NULL; /* before it is called: it may begin the next reload */
-	if (done)
-		done(l->reload_context, r);
-}
-
-int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error)
-{
-	char text[96];
-	int r = reload_start(l, after_reload, l, error);
-	if (r < 0)
-		return r;
-	l->reload_done = done;
-	l->reload_context = context;
-	snprintf(text, sizeof text, "RELOADING=1\nMONOTONIC_USEC=%lld", (long long)clock_monotonic());
-	notify_manager(text);
-	return 0;
-}
-
-static void reload_by_signal(struct live *l)
-{
-	struct error error = {0};
-	if (run_reload(l, NULL, NULL, &error) < 0)
-		log_warning("%s", error.text);
-}
-
-bool run_confirm(struct live *l)
-{
-	bool waited = l->confirm_timer > 0;
-	if (waited) {
-		loop_timer_stop(l->loop, l->confirm_timer);
-		log_notice("confirmed: the table stays");
-	}
-	l->confirm_timer = 0;
-	return waited;
-}
-
-static void not_confirmed(void *context)
-{
-	struct live *l = context;
-	l->failed = true;
-	run_end(l, "it was not confirmed in time (--confirm)");
-}
-
-/* ---- signals and timers ---- */
-
-/* A closed terminal ends what was started from it, and a start that nobody confirmed yet; else it is the word for new log files and rules. */
-static void on_hangup(struct live *l)
-{
-	if (l->has_terminal || l->confirm_timer > 0) {
-		run_end(l, "the terminal is gone");
-		return;
-	}
-	(void)outputs_reopen_files(l->runtime.outputs);
-	reload_by_signal(l);
-}
-
-static void on_signal(void *context, int fd, unsigned events)
-{
-	struct live *l = context;
-	struct signalfd_siginfo s;
-	(void)events;
-	while (read(fd, &s, sizeof s) == sizeof s)
-		switch (s.ssi_signo) {
-		case SIGINT: run_end(l, "interrupted (SIGINT)"); break;
-		case SIGTERM: run_end(l, "asked to end (SIGTERM)"); break;
-		case SIGQUIT: /* a restart: another one will take the table over */
-			l->leave_table = !l->settings.bypass;
-			run_end(l, "asked to make way for the next start (SIGQUIT)");
-			break;
-		case SIGHUP: on_hangup(l); break;
-		default: reload_by_signal(l); break;
-		}
-}
-
-static void on_stats(void *context)
-{
-	run_write_stats(context, clock_real());
-}
-
-/* systemd hears of us only while every worker turns. */
-static void on_watchdog(void *context)
-{
-	struct live *l = context;
-	bool all = true;
-	for (unsigned i = 0; i < l->n_workers; i++) {
-		uint32_t beats = __atomic_load_n(&l->worker[i].beats, __ATOMIC_RELAXED);
-		all &= beats != l->beats[i];
-		l->beats[i] = beats;
-	}
-	if (all)
-		notify_manager("WATCHDOG=1");
-}
-
-static void start_watchdog(struct live *l)
-{
-	const char *text = getenv("WATCHDOG_USEC");
-	long long interval = text ? atoll(text) : 0;
-	if (interval > 0)
-		(void)loop_timer_start(l->loop, interval / 3, false, on_watchdog, l);
-}
-
-static void start_timers(struct live *l)
-{
-	int64_t seconds = DEFAULT_STATS_SECONDS;
-	(void)conf_int(l->runtime.conf, "stats.interval", &seconds, NULL);
-	if (seconds < 1)
-		seconds = DEFAULT_STATS_SECONDS;
-	(void)loop_timer_start(l->loop, seconds * USEC_PER_SEC, false, on_stats, l);
-	(void)loop_timer_start(l->loop, USEC_PER_SEC, false, run_write_status, l);
-	(void)loop_timer_start(l->loop, USEC_PER_SEC, false, run_blocks_tick, l);
-	(void)loop_timer_start(l->loop, 30 * USEC_PER_SEC, false, run_blocks_save, l);
-	(void)loop_timer_start(l->loop, 60 * USEC_PER_SEC, false, run_allow_machine, l);
-	start_watchdog(l);
-	if (l->options->confirm) {
-		l->confirm_until = clock_monotonic() + l->options->confirm;
-		l->confirm_timer = loop_timer_start(l->loop, l->options->confirm, true, not_confirmed, l);
-	}
-}
-
-static int open_control(struct live *l, struct error *error)
-{
-	const char *path = l->options->socket;
-	if (!path)
-		path = conf_string(l->runtime.conf, "unix-command.filename", RUN_SOCKET);
-	if (strcmp(conf_string(l->runtime.conf, "unix-command.enabled", "auto"), "no") == 0)
-		return 0;
-	char *full = path[0] == '/' ? xstrdup(path) : xasprintf(RUN_FOLDER "/%s", path);
-	l->control = control_open(l->loop, l, full, error);
-	free(full);
-	return l->control ? 0 : -EIO;
-}
-
-static int make_loop(struct live *l, struct error *error)
-{
-	sigset_t set;
-	block_signals(&set);
-	int terminal = open("/dev/tty", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	l->has_terminal = terminal >= 0;
-	if (terminal >= 0)
-		close(terminal);
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	l->loop = l->signals < 0 ? NULL : loop_new(error);
-	if (!l->loop)
-		return l->signals < 0 ? error_set(error, errno, "signalfd: %s", strerror(errno)) : -EIO;
-	return loop_watch(l->loop, l->signals, POLLIN, on_signal, l);
-}
+/* ---- the way up ---- */
 
 /* One at a time, from before the rules are compiled on; with `drop` nothing passes meanwhile. */
 static int take_place(struct live *l, const struct gateway_settings *s, struct error *error)
@@ -447,16 +264,26 @@ static int take_place(struct live *l, const struct gateway_settings *s, struct e
 	struct gateway_table_state before;
 	if (l->options->dry_run)
 		return 0;
-	(void)mkdir(RUN_FOLDER, 0755);
+	run_block_signals(l);
+	if (l->options->confirm) {
+		l->keeper = keeper_start(l->options->confirm, error);
+		if (l->keeper < 0)
+			return l->keeper;
+	}
+	if (mkdir(RUN_FOLDER, 0755) == 0)
+		(void)chmod(RUN_FOLDER, 0755); /* whatever the umask: everybody may read the status */
 	l->lock = gateway_lock(error);
 	if (l->lock < 0)
 		return l->lock;
-	if (!s->own_table || s->bypass)
-		return 0;
-	l->was_closed = gateway_table_state(&before, error) == 0 && before.there && before.ours && before.drops;
-	int r = gateway_guard_load(s, error);
-	l->guarded = r == 0;
-	return r;
+	run_write_starting(l);
+	if (s->own_table && !s->bypass) {
+		l->was_closed = gateway_table_state(&before, error) == 0 && before.there && before.ours && before.drops;
+		int r = gateway_guard_load(s, error);
+		l->guarded = r == 0;
+		if (r < 0)
+			return r;
+	}
+	return run_early_begin(l, error);
 }
 
 /*
@@ -528,11 +355,10 @@ static int start(struct live *l, struct error *error)
 		r = make_workers(l, error);
 	if (r == 0) {
 		reload_init(l);
-		l->call = call_main;
 		r = run_blocks_open(l, error);
 	}
 	if (r == 0)
-		r = open_control(l, error);
+		r = run_control_open(l, error);
 	if (r == 0)
 		r = run_existing_init(l, error);
 	if (r == 0)
@@ -546,18 +372,9 @@ static int start(struct live *l, struct error *error)
 	return r;
 }
 
-static const char *end_words(const struct live *l, int status, const struct error *error)
-{
-	const char *worker = worker_error(l);
-	return status < 0 ? error->text : worker ? worker : l->end_reason;
-}
-
 static int run_with(struct live *l, struct error *error)
 {
 	struct runtime_options o = l->options->runtime;
-	sigset_t set;
-	if (!l->options->dry_run)
-		block_signals(&set); /* who interrupts while rules are compiled must not leave a closed line: the signal waits for the loop */
 	int r = read_settings(l, &o, error);
 	if (r < 0)
 		return r;
@@ -583,24 +400,36 @@ static int run_with(struct live *l, struct error *error)
 		run_print_no_rules(&o);
 		return error_set(error, ENOENT, "no rule was loaded");
 	}
-	r = make_loop(l, error);
+	run_early_end(l);
+	r = run_loop_open(l, error);
 	if (r == 0)
 		r = start(l, error);
-	if (r == 0) {
-		l->since = clock_real();
-		start_timers(l);
-		run_write_status(l);
-		run_print_ready(l);
-		r = loop_run(l->loop, error);
-		notify_manager("STOPPING=1");
-	}
+	if (r < 0)
+		return r;
+	l->since = clock_real();
+	run_timers_start(l);
+	run_write_status(l);
+	run_print_ready(l);
+	output_engine(l->runtime.outputs, "start", NULL, 0, l->since);
+	r = loop_run(l->loop, error);
+	if (r < 0)
+		run_fail(l, error->text);
+	notify_manager("STOPPING=1");
 	stop(l);
-	if (l->since) {
-		run_write_stats(l, clock_real());
-		run_print_end(l);
-		run_write_last_exit(l, end_words(l, r, error), r < 0 || l->failed || worker_error(l));
-	}
+	run_write_stats(l, clock_real());
+	output_engine(l->runtime.outputs, "stop", l->end_reason, 0, clock_real());
+	run_print_end(l);
 	return r;
+}
+
+/* For `sluice status` when nobody answers any more. A start that found the place taken is no end of that which has it. */
+static void note_end(struct live *l, int r, const struct error *error)
+{
+	if (l->lock < 0)
+		return;
+	if (r < 0 && !l->since)
+		snprintf(l->end_reason, sizeof l->end_reason, "could not start: %s", error->text);
+	run_write_last_exit(l, l->end_reason, r < 0 || l->failed);
 }
 
 int run_live(const struct run_options *o)
@@ -608,25 +437,21 @@ int run_live(const struct run_options *o)
 	struct live *l = xcalloc(1, sizeof *l);
 	struct error error = {0};
 	l->options = o;
-	l->lock = l->signals = -1;
+	l->lock = l->signals = l->keeper = -1;
 	for (int i = 0; i < GATEWAY_MAX_WORKERS; i++) {
 		l->worker[i].reject = (struct reject){.fd4 = -1, .fd6 = -1};
 		pthread_mutex_init(&l->worker[i].lock, NULL);
 	}
 	int r = run_with(l, &error);
+	run_early_end(l);
 	stop(l); /* what failed on the way may have left something */
+	note_end(l, r, &error);
 	if (r < 0)
 		fprintf(stderr, "sluice: %s\n", error.text);
-	bool ended_early = false;
-	for (unsigned i = 0; i < l->n_workers; i++) {
-		ended_early |= *l->worker[i].error.text != '\0';
-		if (*l->worker[i].error.text)
-			fprintf(stderr, "sluice: %s\n", l->worker[i].error.text);
-	}
-	int failed = release(l);
-	bool early = l->failed;
-	if (l->end_reason && early)
+	else if (l->failed)
 		fprintf(stderr, "sluice: ended: %s\n", l->end_reason);
+	bool failed = r < 0 || l->failed;
+	failed |= release(l) != 0;
 	free(l);
-	return r < 0 || failed || ended_early || early;
+	return failed;
 }

@@ -80,9 +80,12 @@ struct live {
 	struct control *control;
 	int lock;               /* of the network namespace; -1: not taken */
 	int signals;            /* signalfd; -1: none */
-	const char *end_reason; /* a literal; NULL: not asked to end */
+	char end_reason[200];   /* empty: not asked to end */
 	bool leave_table;       /* the next start takes it over: until then when-down holds */
-	bool has_terminal;
+	bool has_terminal;      /* and ends with it */
+	pthread_t early;        /* hears signals before the loop does */
+	bool has_early;
+	int keeper;             /* --confirm; -1: none */
 	bool guarded;           /* when-down: drop: the table that only drops is loaded, until the real one is */
 	bool was_closed;        /* an earlier run's table dropped already */
 	bool failed;            /* it ended for a reason that is no success */
@@ -109,6 +112,8 @@ struct live {
 	void *reload_context;
 
 	usec_t status_last;     /* what the last status.json counted, for rates */
+	uint64_t overrun;       /* packets that did not fit, as last said, and when */
+	usec_t overrun_said;
 	uint64_t status_packets, status_bytes, status_alerts;
 	uint32_t beats[GATEWAY_MAX_WORKERS]; /* at the last look of the watchdog */
 	char *log_dir;
@@ -127,8 +132,16 @@ void run_print_no_rules(const struct runtime_options *o);
 /* run_confine.c: gives up what is not needed any more; before the first thread */
 int run_confine(struct live *l, struct error *error);
 
-/* run.c: the main thread asks for these */
-void run_end(struct live *l, const char *reason);
+/* run_main.c */
+void run_block_signals(struct live *l); /* for all threads to come */
+/* Until run_early_end a signal that asks for the end is obeyed at once, by the end of the process. */
+int run_early_begin(struct live *l, struct error *error);
+void run_early_end(struct live *l);
+int run_loop_open(struct live *l, struct error *error);
+int run_control_open(struct live *l, struct error *error);
+void run_timers_start(struct live *l);
+void run_end(struct live *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void run_fail(struct live *l, const char *reason); /* the end, but nobody's wish: with `drop` nothing passes after it */
 /* Tells systemd, starts, and calls `done` (may be NULL) in the main thread. -EBUSY. */
 int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error);
 bool run_confirm(struct live *l); /* false: nothing was waiting */
@@ -154,6 +167,7 @@ void run_existing_free(struct live *l);
 /* run_status.c */
 json_t *run_status(struct live *l);
 void run_write_status(void *live); /* RUN_FOLDER/status.json */
+void run_write_starting(const struct live *l); /* the same file, before there is anything to count */
 void run_write_last_exit(const struct live *l, const char *reason, int status);
 
 /* run_stats.c */

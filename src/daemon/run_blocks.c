@@ -125,7 +125,8 @@ static void allow_text(struct allow_list *l, const char *text, size_t len, const
 		(void)allow_list_add(l, &a, (unsigned)address_len(&a) * 8, why);
 }
 
-static void allow_resolvers(struct allow_list *l)
+/* False: the file cannot be read. */
+static bool allow_resolvers(struct allow_list *l)
 {
 	char line[256];
 	FILE *f = fopen("/etc/resolv.conf", "re");
@@ -136,6 +137,7 @@ static void allow_resolvers(struct allow_list *l)
 	}
 	if (f)
 		fclose(f);
+	return f;
 }
 
 static void allow_gateway(struct allow_list *l, const struct address *a)
@@ -185,19 +187,19 @@ static bool allow_own(struct allow_list *l)
 	return true;
 }
 
-/* Addresses come and go (DHCP, renumbering), so they are read again now and then. */
+/* Addresses come and go (DHCP, renumbering), so they are read again now and then. What cannot be read any more stays as it was. */
 void run_allow_machine(void *context)
 {
 	static const char *const reasons[] = {"own address", "gateway", "resolver"};
 	struct live *l = context;
 	struct allow_list *fresh = allow_list_new();
-	if (!allow_own(fresh)) { /* what is known stays */
+	if (!allow_own(fresh)) {
 		allow_list_free(fresh);
 		return;
 	}
 	allow_gateways(fresh);
-	allow_resolvers(fresh);
-	allow_list_replace(l->runtime.machine, reasons, sizeof reasons / sizeof *reasons, fresh);
+	bool resolvers = allow_resolvers(fresh);
+	allow_list_replace(l->runtime.machine, reasons, resolvers ? 3 : 2, fresh);
 }
 
 static void allow_ssh_client(struct live *l)

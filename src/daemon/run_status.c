@@ -11,7 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+#include "daemon/control.h"
 #include "daemon/reload.h"
+
+#define LOG_MODULE "run"
 
 static json_t *time_text(usec_t t)
 {
@@ -48,6 +52,23 @@ static struct queue_state queue_state(const struct live *l)
 	if (f)
 		fclose(f);
 	return s;
+}
+
+/* Said when it happens, and while it goes on once a minute. */
+static void say_overrun(struct live *l, const struct queue_state *s, uint64_t lost)
+{
+	enum { AGAIN_SECONDS = 60 };
+	usec_t now = clock_monotonic();
+	uint64_t all = s->dropped_full + (s->dropped_buffer > lost ? s->dropped_buffer : lost);
+	if (all <= l->overrun || (l->overrun_said && now < l->overrun_said + AGAIN_SECONDS * USEC_PER_SEC))
+		return;
+	char text[160];
+	snprintf(text, sizeof text, "%llu packets did not fit the queues and %s", (unsigned long long)(all - l->overrun),
+		 l->settings.bypass ? "passed without inspection" : "were dropped");
+	log_warning("%s", text);
+	output_engine(l->runtime.outputs, "queue-overrun", text, 0, clock_real());
+	l->overrun = all;
+	l->overrun_said = now;
 }
 
 static json_t *queues(const struct live *l)
@@ -106,11 +127,30 @@ static json_t *top_alerts(const struct figures *sum)
 
 /* ---- what happens when ---- */
 
+static const char *memcap_words(const struct live *l)
+{
+	static const char *const words[][2] = {
+		{"ignore", "what there is no memory for passes, inspected as far as can be"},
+		{"drop-flow", "flows that there is no memory for are dropped"},
+		{"drop-packet", "packets that there is no memory for are dropped"},
+		{"pass-flow", "flows that there is no memory for pass without inspection"},
+		{"pass-packet", "packets that there is no memory for pass without inspection"},
+		{"bypass", "flows that there is no memory for are released"},
+		{"reject", "flows that there is no memory for are rejected"},
+	};
+	const char *policy = conf_string(l->runtime.conf, "exception-policy", "auto");
+	if (strcmp(policy, "auto") == 0)
+		policy = "drop-flow";
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(words[i][0], policy) == 0)
+			return words[i][1];
+	return policy;
+}
+
 static json_t *when_down(const struct live *l)
 {
 	bool bypass = l->settings.bypass;
-	const char *policy = conf_string(l->runtime.conf, "exception-policy", "auto");
-	const char *memcap = strcmp(policy, "auto") ? policy : bypass ? "ignore" : "drop-flow";
+	const char *memcap = memcap_words(l);
 	return json_pack("{s:s,s:s,s:s,s:s}", "choice", bypass ? "bypass" : "drop", "crash",
 			 bypass ? "traffic passes without inspection" : "traffic stops until the next start or `sluice stop`", "overload",
 			 bypass ? "what does not fit the queue passes without inspection" : "what does not fit the queue is dropped", "memcap", memcap);
@@ -128,11 +168,18 @@ static void add_totals(json_t *o, const struct figures *sum)
 	set_count(o, "rejected", v[COUNTER_IPS_REJECTED]);
 }
 
+static const char *state_of(const struct live *l)
+{
+	if (l->hurt_since)
+		return "unprotected";
+	return l->confirm_timer > 0 ? "unconfirmed" : "running";
+}
+
 json_t *run_status(struct live *l)
 {
 	struct figures *sum = run_sum_figures(l);
 	usec_t now = clock_real();
-	json_t *o = json_pack("{s:s,s:i,s:s,s:o,s:I}", "state", l->confirm_timer > 0 ? "unconfirmed" : "running", "pid", (int)getpid(), "version",
+	json_t *o = json_pack("{s:s,s:i,s:s,s:o,s:I}", "state", state_of(l), "pid", (int)getpid(), "version",
 			      SLUICE_VERSION, "since", time_text(l->since), "uptime", (json_int_t)((now - l->since) / USEC_PER_SEC));
 	json_object_set_new(o, "mode", json_text(l->options->runtime.ids_only ? "ids" : "ips"));
 	json_object_set_new(o, "rules", rules(l));
@@ -144,6 +191,8 @@ json_t *run_status(struct live *l)
 						  "unprotected_seconds", (double)l->unprotected / USEC_PER_SEC));
 	if (l->confirm_timer > 0)
 		set_count(o, "confirm_within", (uint64_t)(l->confirm_until > clock_monotonic() ? (l->confirm_until - clock_monotonic()) / USEC_PER_SEC : 0));
+	set_count(o, "records_lost", outputs_lost(l->runtime.outputs));
+	set_count(o, "control_refused", control_refused(l->control));
 	json_object_set_new(o, "top_alerts", top_alerts(sum));
 	figures_free(sum);
 	return o;
@@ -187,6 +236,7 @@ void run_write_status(void *context)
 			      "alerts_per_second", alerts, "queue_waiting", (json_int_t)q.waiting, "queue_room", (json_int_t)l->settings.n_queues * NFQUEUE_LENGTH,
 			      "queue_dropped", (json_int_t)lost, "alerts", (json_int_t)v[COUNTER_DETECT_ALERT], "dropped",
 			      (json_int_t)stopped, "blocks", (json_int_t)(l->blocks ? block_list_count(l->blocks) : 0));
+	say_overrun(l, &q, v[COUNTER_CAPTURE_KERNEL_DROPS]);
 	l->status_last = now;
 	l->status_packets = v[COUNTER_DECODER_PKTS];
 	l->status_bytes = v[COUNTER_DECODER_BYTES];
@@ -194,6 +244,14 @@ void run_write_status(void *context)
 	(void)replace_file(RUN_FOLDER "/status.json", o);
 	json_decref(o);
 	figures_free(sum);
+}
+
+void run_write_starting(const struct live *l)
+{
+	json_t *o = json_pack("{s:o,s:i,s:s}", "time", time_text(clock_real()), "pid", (int)getpid(), "state", "starting");
+	(void)l;
+	(void)replace_file(RUN_FOLDER "/status.json", o);
+	json_decref(o);
 }
 
 void run_write_last_exit(const struct live *l, const char *reason, int status)

@@ -34,8 +34,9 @@ static void restored(struct live *l)
 	usec_t gap = clock_monotonic() - l->hurt_since;
 	l->unprotected += gap;
 	l->restores++;
-	log_warning("table inet sluice was changed by somebody else and is whole again; %.0f ms without %s", (double)gap / 1000,
-		    l->settings.bypass ? "inspection" : "certain protection");
+	log_warning("table inet sluice was changed by somebody else and is whole again, after %.0f ms; packets may have passed by it meanwhile",
+		    (double)gap / 1000);
+	output_engine(l->runtime.outputs, "table-restored", "table inet sluice was changed by somebody else and is whole again", gap, clock_real());
 	l->hurt_since = 0;
 	l->said_not_restored = false;
 }
@@ -55,8 +56,10 @@ static void mend(struct live *l)
 		restored(l);
 		return;
 	}
-	if (!l->said_not_restored)
+	if (!l->said_not_restored) {
 		log_error("table inet sluice is hurt and cannot be restored: %s; tried again every %d ms", error.text, RETRY_MS);
+		output_engine(l->runtime.outputs, "table-hurt", error.text, 0, clock_real());
+	}
 	l->said_not_restored = true;
 	look_again(l, RETRY_MS);
 }
@@ -73,6 +76,7 @@ static void move(struct live *l)
 	}
 	fill_sets(l);
 	log_notice("the table has moved: %s", why);
+	output_engine(l->runtime.outputs, "table-moved", why, 0, clock_real());
 }
 
 static void look(void *context)

@@ -82,6 +82,8 @@ struct gateway_plan {
  * with the other's process in words. Holds while rules are compiled, when there is no table yet, and with `table: none`.
  */
 int gateway_lock(struct error *error);
+/* The process that holds it, from the first moment of its start to the last of its end; 0: none. Who has the lock has to accept connections now and then. */
+int gateway_lock_holder(void);
 /*
  * All changes of the table go over one netlink socket of this process, since a table with the owner flag belongs to its socket. A child that does not
  * exec has to call this first, or the table outlives its owner for as long as the child does.

@@ -37,16 +37,30 @@ static int holder(const struct sockaddr_un *a, socklen_t len, uid_t *uid)
 	return who.pid;
 }
 
+enum { NAMES = 4 };
+
+int gateway_lock_holder(void)
+{
+	for (int i = 0; i < NAMES; i++) {
+		struct sockaddr_un name;
+		uid_t uid;
+		socklen_t len = lock_name(&name, i);
+		int pid = holder(&name, len, &uid);
+		if (pid && (uid == 0 || uid == geteuid()))
+			return pid;
+	}
+	return 0;
+}
+
 int gateway_lock(struct error *error)
 {
-	enum { NAMES = 4 };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set(error, errno, "cannot make a socket: %s", strerror(errno));
 	for (int i = 0; i < NAMES; i++) {
 		struct sockaddr_un name;
 		socklen_t len = lock_name(&name, i);
-		if (bind(fd, (const struct sockaddr *)&name, len) == 0 && listen(fd, 1) == 0)
+		if (bind(fd, (const struct sockaddr *)&name, len) == 0 && listen(fd, SOMAXCONN) == 0)
 			return fd;
 		uid_t uid = 0;
 		int pid = errno == EADDRINUSE ? holder(&name, len, &uid) : 0;

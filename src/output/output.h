@@ -53,10 +53,14 @@ void output_stats(struct outputs *o, const struct counters *sum, const uint64_t 
 /* A "block" record: who was blocked or is no longer, and why (docs/respond.md). `covered`: blocks that the new one took in. Any thread. */
 struct block;
 void output_block(struct outputs *o, const char *action, const struct block *b, size_t covered, usec_t now);
-/* The same, of a "stats" record only what stands under "stats", appended to `out`; for who asks. */
+/* An "engine" record of a live run: "start", "stop", "reload", "reload-failed", "table-restored", "table-moved" … `message` may be NULL. Any thread. */
+void output_engine(struct outputs *o, const char *action, const char *message, usec_t unprotected, usec_t now);
+/* Of a "stats" record what stands under "stats", appended to `out`; for who asks. */
 void output_stats_text(const struct outputs *o, const struct counters *sum, const uint64_t *event_counts, const struct app_worker *app, usec_t now,
 		       usec_t since, struct buffer *out);
 /* From now on a thread writes, and nobody who has a record waits for a disk; what it cannot write in time is lost and counted. */
 int outputs_background(struct outputs *o, struct error *error);
+/* Records that could not be written. Any thread. */
+uint64_t outputs_lost(const struct outputs *o);
 /* Opens all files again by their names, after somebody moved them away (logrotate). Any thread; what waits goes into the old ones. -errno of the first that could not. */
 int outputs_reopen_files(struct outputs *o);

@@ -299,7 +299,11 @@ static int open_all(struct outputs *o, struct error *error)
 
 static void close_all(struct outputs *o)
 {
-	sink_writer_stop(o->writer);
+	if (!sink_writer_stop(o->writer)) {
+		log_error("the disk hangs: the last records are lost");
+		o->failed = true;
+		o->sinks = NULL; /* the writer has them for good */
+	}
 	o->writer = NULL;
 	for (struct sink *s = o->sinks, *next; s; s = next) {
 		next = s->next;
@@ -373,6 +377,14 @@ int outputs_background(struct outputs *o, struct error *error)
 {
 	o->writer = o->sinks ? sink_writer_start(o->sinks, error) : NULL;
 	return o->writer || !o->sinks ? 0 : -EAGAIN;
+}
+
+uint64_t outputs_lost(const struct outputs *o)
+{
+	uint64_t n = 0;
+	for (const struct sink *s = o->sinks; s; s = s->next)
+		n += __atomic_load_n(&s->lost, __ATOMIC_RELAXED);
+	return n;
 }
 
 int outputs_reopen_files(struct outputs *o)

@@ -15,7 +15,7 @@
 
 #define LOG_MODULE "output"
 
-enum { PIECE = 256 << 10, BACKLOG_MAX = 16 << 20, WRITE_EVERY_MS = 500 };
+enum { PIECE = 256 << 10, BACKLOG_MAX = 16 << 20, KEPT = 2 << 20, SAY_SECONDS = 60, STOP_SECONDS = 1, WRITE_EVERY_MS = 500 };
 
 static int open_socket(const char *path, int type)
 {
@@ -72,26 +72,65 @@ static uint64_t count_lines(const uint8_t *data, size_t n)
 	return lines;
 }
 
-/* With `io` taken. */
-static void write_out(struct sink *s, struct buffer *b)
+static void add_lost(struct sink *s, const void *data, size_t n)
 {
-	const uint8_t *data = b->data;
-	size_t left = b->len;
+	__atomic_fetch_add(&s->lost, count_lines(data, n), __ATOMIC_RELAXED);
+}
+
+/* By who writes, never by who has a record: the program's own log may lie on the same disk. Said once, until it was well again. */
+static void say_lost(struct sink *s, int code)
+{
+	uint64_t lost = __atomic_load_n(&s->lost, __ATOMIC_RELAXED);
+	if (code && !s->failed && !s->quiet)
+		log_error("%s: %s; records are lost from here on", s->path, strerror(code));
+	else if (!code && !s->quiet)
+		log_error("%s: %llu records were lost: the disk did not follow, or there was no room", s->path, (unsigned long long)(lost - s->said));
+	s->said = lost;
+	s->said_at = clock_monotonic();
+	s->failed = true;
+}
+
+/* Writes; what cannot be written is lost. 0 or an error's code. With `io` taken. */
+static int write_out(struct sink *s, const uint8_t *data, size_t left)
+{
 	while (left) {
 		ssize_t n = write(s->fd, data, left);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			if (!s->failed && !s->quiet)
-				log_error("%s: %s; records are lost from here on", s->path, strerror(errno));
-			s->failed = true;
-			s->lost += count_lines(data, left);
-			break;
+			int code = errno;
+			add_lost(s, data, left);
+			return code;
 		}
+		s->torn = data[n - 1] != '\n';
 		data += n;
 		left -= (size_t)n;
 	}
-	buffer_clear(b);
+	return 0;
+}
+
+/* A datagram is one record. */
+static int write_lines(struct sink *s, const uint8_t *data, size_t n)
+{
+	int code = 0, first = 0;
+	for (const uint8_t *end = data + n, *next; data < end; data = next) {
+		const uint8_t *line_end = memchr(data, '\n', (size_t)(end - data));
+		next = line_end ? line_end + 1 : end;
+		code = write_out(s, data, (size_t)(next - data));
+		first = first ? first : code;
+	}
+	return first;
+}
+
+static int write_pieces(struct sink *s)
+{
+	if (strcmp(s->filetype, "unix_dgram") == 0)
+		return write_lines(s, s->writing.data, s->writing.len);
+	/* a line that was cut off, as the disk was full, must not swallow the next one */
+	int code = s->torn && s->writing.len && !s->is_socket ? write_out(s, (const uint8_t *)"\n", 1) : 0;
+	if (code)
+		add_lost(s, s->writing.data, s->writing.len);
+	return code ? code : write_out(s, s->writing.data, s->writing.len);
 }
 
 /* Waits for the disk; who adds lines meanwhile does not. */
@@ -103,31 +142,34 @@ void sink_flush(struct sink *s)
 	s->pending = s->writing;
 	s->writing = full;
 	pthread_mutex_unlock(s->lock);
-	write_out(s, &s->writing);
+	int code = write_pieces(s);
+	bool news = s->said < __atomic_load_n(&s->lost, __ATOMIC_RELAXED) && (!s->failed || clock_monotonic() > s->said_at + SAY_SECONDS * USEC_PER_SEC);
+	if (code || news)
+		say_lost(s, code);
+	buffer_clear(&s->writing);
+	if (s->writing.room > KEPT)
+		buffer_free(&s->writing);
 	pthread_mutex_unlock(s->io);
 }
 
-static bool add_line(struct sink *s, const void *data, size_t n)
-{
-	if (s->background && s->pending.len + n > BACKLOG_MAX) {
-		s->lost += count_lines(data, n);
-		s->failed = true;
-		if (!s->said_slow && !s->quiet)
-			log_error("%s: the disk does not follow; records are lost", s->path);
-		s->said_slow = true;
-		return false;
-	}
-	buffer_add(&s->pending, data, n);
-	return s->pending.len >= PIECE || s->is_socket;
-}
+static void writer_wake(struct sink_writer *w);
 
 void sink_write(struct sink *s, const void *data, size_t n)
 {
 	pthread_mutex_lock(s->lock);
-	bool due = add_line(s, data, n);
+	size_t before = s->pending.len;
+	bool fits = !s->writer || before + n <= BACKLOG_MAX;
+	if (fits)
+		buffer_add(&s->pending, data, n);
+	bool due = s->pending.len >= PIECE || s->is_socket;
+	struct sink_writer *writer = s->writer;
 	pthread_mutex_unlock(s->lock);
-	if (due && !s->background)
+	if (!fits)
+		add_lost(s, data, n);
+	else if (due && !writer)
 		sink_flush(s);
+	else if (due && (before < PIECE || s->is_socket))
+		writer_wake(writer);
 }
 
 int sink_reopen(struct sink *s)
@@ -141,7 +183,7 @@ int sink_reopen(struct sink *s)
 	pthread_mutex_lock(s->io);
 	close(s->fd);
 	s->fd = fd;
-	s->failed = s->said_slow = false;
+	s->failed = s->torn = false;
 	pthread_mutex_unlock(s->io);
 	return 0;
 }
@@ -152,25 +194,50 @@ struct sink_writer {
 	struct sink *list;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t stop;
-	bool stopping;
+	pthread_cond_t wake;
+	bool stopping, due;
 };
+
+static void writer_wake(struct sink_writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->due = true;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void set_writer(struct sink *list, struct sink_writer *w)
+{
+	for (struct sink *s = list; s; s = s->next) {
+		pthread_mutex_lock(s->lock);
+		s->writer = w;
+		pthread_mutex_unlock(s->lock);
+	}
+}
+
+/* True: to write and end. */
+static bool wait_for_work(struct sink_writer *w)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_nsec += WRITE_EVERY_MS * 1000000L;
+	t.tv_sec += t.tv_nsec / 1000000000L;
+	t.tv_nsec %= 1000000000L;
+	pthread_mutex_lock(&w->lock);
+	while (!w->stopping && !w->due && pthread_cond_timedwait(&w->wake, &w->lock, &t) == 0)
+		;
+	w->due = false;
+	bool stopping = w->stopping;
+	pthread_mutex_unlock(&w->lock);
+	return stopping;
+}
 
 static void *writer_main(void *context)
 {
 	struct sink_writer *w = context;
 	bool stopping = false;
 	while (!stopping) {
-		struct timespec t;
-		clock_gettime(CLOCK_MONOTONIC, &t);
-		t.tv_nsec += WRITE_EVERY_MS * 1000000L;
-		t.tv_sec += t.tv_nsec / 1000000000L;
-		t.tv_nsec %= 1000000000L;
-		pthread_mutex_lock(&w->lock);
-		if (!w->stopping)
-			pthread_cond_timedwait(&w->stop, &w->lock, &t);
-		stopping = w->stopping;
-		pthread_mutex_unlock(&w->lock);
+		stopping = wait_for_work(w);
 		for (struct sink *s = w->list; s; s = s->next)
 			sink_flush(s);
 	}
@@ -180,39 +247,41 @@ static void *writer_main(void *context)
 struct sink_writer *sink_writer_start(struct sink *list, struct error *error)
 {
 	struct sink_writer *w = xcalloc(1, sizeof *w);
+	pthread_condattr_t attr; /* a clock that is set back must not make it sleep for hours */
 	w->list = list;
 	pthread_mutex_init(&w->lock, NULL);
-	pthread_condattr_t monotonic; /* a clock that is set back must not make it sleep for hours */
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->stop, &monotonic);
-	pthread_condattr_destroy(&monotonic);
-	for (struct sink *s = list; s; s = s->next)
-		s->background = true;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->wake, &attr);
+	pthread_condattr_destroy(&attr);
 	int code = pthread_create(&w->thread, NULL, writer_main, w);
-	if (code == 0)
+	if (code == 0) {
+		set_writer(list, w);
 		return w;
-	for (struct sink *s = list; s; s = s->next)
-		s->background = false;
+	}
 	error_set(error, code, "cannot start a thread: %s", strerror(code));
 	free(w);
 	return NULL;
 }
 
-void sink_writer_stop(struct sink_writer *w)
+bool sink_writer_stop(struct sink_writer *w)
 {
+	struct timespec t;
 	if (!w)
-		return;
+		return true;
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
-	pthread_cond_signal(&w->stop);
+	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->thread, NULL);
-	for (struct sink *s = w->list; s; s = s->next)
-		s->background = false;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += STOP_SECONDS;
+	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &t))
+		return false;
+	set_writer(w->list, NULL);
 	pthread_mutex_destroy(&w->lock);
-	pthread_cond_destroy(&w->stop);
+	pthread_cond_destroy(&w->wake);
 	free(w);
+	return true;
 }
 
 bool sink_close(struct sink *s)

@@ -8,17 +8,23 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/memory.h"
+
+struct sink_writer;
 
 struct sink {
 	char *path;
 	int fd;
 	bool append, failed, is_socket;
 	bool quiet;    /* what went wrong was said elsewhere: count only */
-	uint64_t lost; /* lines that could not be written */
+	bool torn;     /* of io: what was written last ends within a line */
+	uint64_t lost; /* atomic: lines that could not be written */
+	uint64_t said; /* of io: of them, those that somebody was told of, and when */
+	usec_t said_at;
 	struct buffer pending, writing;
-	bool background, said_slow;
+	struct sink_writer *writer; /* in the background; NULL: who fills a piece writes */
 	void *lock, *io; /* of pending; of the descriptor and what is being written */
 	const char *filetype; /* a literal's or the configuration's text */
 	struct sink *next;
@@ -33,7 +39,9 @@ int sink_reopen(struct sink *s);
 /* Flushes, closes, frees. True if anything was lost. */
 bool sink_close(struct sink *s);
 
-/* A thread that writes for all sinks of a list, whose order and members stay until sink_writer_stop, which writes what is left. */
-struct sink_writer;
+/*
+ * A thread that writes for all sinks of a list, whose order and members stay until sink_writer_stop, which writes what is left. False: the disk hangs; then
+ * the thread and the sinks are to be left as they are.
+ */
 struct sink_writer *sink_writer_start(struct sink *list, struct error *error);
-void sink_writer_stop(struct sink_writer *w); /* NULL is allowed */
+bool sink_writer_stop(struct sink_writer *w); /* NULL is allowed */

@@ -55,11 +55,9 @@ struct allow_list;
 struct allow_list *allow_list_new(void);
 void allow_list_free(struct allow_list *l); /* NULL is allowed */
 int allow_list_add(struct allow_list *l, const struct address *a, unsigned len, const char *why); /* `why` is kept as it is; -ENOMEM */
-/* Takes away all that was added with this reason (compared as text), so that it can be added anew. */
-void allow_list_remove(struct allow_list *l, const char *why);
-/* Why an overlapping entry is there; NULL: there is none. */
-/* Those with one of the reasons make way for all of `fresh`, which is freed; in one step, so that nobody falls through between. */
+/* Those with one of the reasons (compared as text) make way for all of `fresh`, which is freed; in one step, so that nobody falls through between. */
 void allow_list_replace(struct allow_list *l, const char *const *why, size_t n, struct allow_list *fresh);
+/* Why an overlapping entry is there; NULL: there is none. */
 const char *allow_list_why(struct allow_list *l, const struct address *a, unsigned len);
 /* The same of the configuration's entries ("respond.allow") and those of policy_read's `machine`. */
 const char *policy_allow_why(const struct policy *p, const struct address *a, unsigned len);

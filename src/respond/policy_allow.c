@@ -81,17 +81,6 @@ int allow_list_add(struct allow_list *l, const struct address *a, unsigned len, 
 	return add_range(l, &x);
 }
 
-void allow_list_remove(struct allow_list *l, const char *why)
-{
-	size_t kept = 0;
-	pthread_rwlock_wrlock(&l->lock);
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->range[i].why, why))
-			l->range[kept++] = l->range[i];
-	l->n = kept;
-	pthread_rwlock_unlock(&l->lock);
-}
-
 static bool is_one_of(const char *why, const char *const *reason, size_t n)
 {
 	for (size_t i = 0; i < n; i++)

@@ -159,10 +159,19 @@ static void allowed(void **state)
 	assert_true(policy_allowed(policy, &a, 56));
 	assert_int_equal(allow_list_add(machine, &a, 128, "ssh client"), 0);
 	assert_string_equal(allow_list_why(machine, &a, 64), "ssh client");
-	allow_list_remove(machine, "gateway");
-	assert_non_null(allow_list_why(machine, &a, 128));
-	allow_list_remove(machine, "ssh client");
+	static const char *const others[] = {"gateway", "resolver"}, *const same[] = {"ssh client"};
+	struct address b;
+	assert_true(address_parse(bytes_of_string("198.51.100.1"), &b));
+	for (int i = 0; i < 2; i++) {
+		struct allow_list *fresh = allow_list_new();
+		assert_int_equal(allow_list_add(fresh, &b, 32, "gateway"), 0);
+		allow_list_replace(machine, others, 2, fresh);
+	}
+	assert_string_equal(allow_list_why(machine, &a, 128), "ssh client");
+	assert_string_equal(allow_list_why(machine, &b, 32), "gateway");
+	allow_list_replace(machine, same, 1, allow_list_new());
 	assert_null(allow_list_why(machine, &a, 128));
+	assert_non_null(allow_list_why(machine, &b, 32));
 	allow_list_free(machine);
 	end();
 }
