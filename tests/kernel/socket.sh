@@ -22,7 +22,7 @@ file_is_good() {
 
 check "nobody runs: status 3" status_is 3 status
 check "and traffic passes" words 'passes without inspection' status
-check "and nothing is known of a last run" words 'nothing is known' status
+check "and nothing is known of a last run" words 'none is known since the boot' status
 check "a command says so" words 'not running' "$SLUICE" blocks
 check "and its status is 1" status_is 1 "$SLUICE" reload
 check "stop has nothing to do" words 'is not running' "$SLUICE" stop
