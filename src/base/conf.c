@@ -326,6 +326,25 @@ int conf_size(struct conf *node, const char *name, uint64_t *out, struct error *
 	return conf_place(n, error);
 }
 
+bool conf_parse_rate(const char *text, uint64_t *out)
+{
+	static const struct {
+		const char *unit;
+		uint64_t factor;
+	} units[] = {{"bit", 1}, {"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}, {"bps", 8}, {"kbps", 8000}, {"mbps", 8000000}, {"gbps", 8000000000}};
+	char *end;
+	double v = strtod(text, &end);
+	if (end == text || *text < '0' || *text > '9')
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(end, units[i].unit) == 0) {
+			v *= (double)units[i].factor;
+			*out = v >= 1 && v < 1e15 ? (uint64_t)v : 0;
+			return *out != 0;
+		}
+	return false;
+}
+
 const char *conf_path(const struct conf *node)
 {
 	static _Thread_local char text[2048];

@@ -384,32 +384,12 @@ static int read_allow(struct policy_reader *r, struct conf *n)
 	return status;
 }
 
-/* As tc writes them: 500kbit, 2mbit, 1gbit, and bytes: 100kbps. */
-static bool parse_rate(const char *text, uint64_t *out)
-{
-	static const struct {
-		const char *unit;
-		uint64_t factor;
-	} units[] = {{"bit", 1}, {"kbit", 1000}, {"mbit", 1000000}, {"gbit", 1000000000}, {"bps", 8}, {"kbps", 8000}, {"mbps", 8000000}, {"gbps", 8000000000}};
-	char *end;
-	double v = strtod(text, &end);
-	if (end == text || *text < '0' || *text > '9')
-		return false;
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (strcmp(end, units[i].unit) == 0) {
-			v *= (double)units[i].factor;
-			*out = v >= 1 && v < 1e15 ? (uint64_t)v : 0;
-			return *out != 0;
-		}
-	return false;
-}
-
 static int read_slow_value(struct policy_reader *r, const struct conf *c, struct policy_slow *s)
 {
 	const char *text = c->value ? c->value : "";
 	bool rate = strcmp(c->name, "rate") == 0;
 	if (rate || strcmp(c->name, "ceil") == 0) {
-		if (parse_rate(text, rate ? &s->rate : &s->ceil))
+		if (conf_parse_rate(text, rate ? &s->rate : &s->ceil))
 			return 0;
 		return wrong(r, c, "'%.*s' is no rate such as 500kbit, 2mbit or 1gbit", TEXT_MAX, text);
 	}
