@@ -70,7 +70,7 @@ static bool is_below(const char *path, const char *tree)
 
 static bool is_beside_rules(const char *path)
 {
-	static const char *const trees[] = {"rule-files", "respond", "threshold-file", "outputs", "logging", "stats"};
+	static const char *const trees[] = {"rule-files", "respond", "threshold-file", "outputs", "logging", "stats", "reload"};
 	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
 		if (is_below(path, trees[i]))
 			return true;
@@ -149,10 +149,22 @@ static bool policy_acts(const struct edition *e, const struct runtime *r)
 	return o->ips && !o->ids_only && (o->live || conf_get(e->conf, "respond"));
 }
 
-static int edition_read(struct edition *e, const struct runtime *r, struct error *error)
+static int read_settings(struct edition *e, const struct runtime *r, struct error *error)
+{
+	static const struct setting row = {"reload.memory-limit", SETTING_SIZE, offsetof(struct edition, memory_limit), "1gb",
+					   .help = "memory that a reload may take beside the rules in force; 0: any"};
+	int rc = settings_read(&row, 1, e->conf, e, error);
+	return rc ? rc : engine_settings_read(&e->engine_settings, e->conf, r->options.ips, error);
+}
+
+static int edition_read(struct edition *e, const struct runtime *r, struct edition_watch *watch, struct error *error)
 {
 	struct rule_set *rules = e->findings;
-	int rc = engine_settings_read(&e->engine_settings, e->conf, r->options.ips, error);
+	int rc = read_settings(e, r, error);
+	if (watch) {
+		watch->limit = e->memory_limit;
+		rules->watch = &watch->base;
+	}
 	e->engine_settings.stream_inline = r->stream.inline_mode;
 	e->vars = rc == 0 ? rule_vars_read(e->conf, error) : NULL;
 	e->lists = e->vars ? rule_lists_read(e->conf, rules, error) : NULL;
@@ -167,14 +179,16 @@ static int edition_read(struct edition *e, const struct runtime *r, struct error
 	return rc == 0 && policy_acts(e, r) ? respond_settings_bind(&e->respond, e->engine, error) : rc;
 }
 
-struct edition *edition_load(const struct runtime *r, struct conf *conf, struct error *error)
+struct edition *edition_load(const struct runtime *r, struct conf *conf, struct edition_watch *watch, struct error *error)
 {
 	usec_t start = clock_monotonic();
 	struct edition *e = xcalloc(1, sizeof *e);
 	*e = (struct edition){.generation = r->edition ? r->edition->generation + 1 : 1, .loaded = clock_real(), .conf = conf, .owns_conf = conf != r->conf};
 	e->findings = xcalloc(1, sizeof *e->findings);
 	rule_set_init(e->findings);
-	int rc = edition_read(e, r, error);
+	struct rule_set *rules = e->findings;
+	int rc = edition_read(e, r, watch, error);
+	rules->watch = NULL;
 	e->seconds = (double)(clock_monotonic() - start) / USEC_PER_SEC;
 	if (rc == 0)
 		return e;
@@ -251,7 +265,7 @@ static bool is_about_rules(const char *path)
 {
 	static const char *const trees[] = {"vars", "rule-files", "default-rule-path", "classification-file", "reference-config-file", "threshold-file",
 					    "action-order", "respond.profile", "respond.rules", "respond.allow", "respond.sets", "respond.block.for",
-					    "include"};
+					    "include", "reload"};
 	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
 		if (is_below(path, trees[i]))
 			return true;

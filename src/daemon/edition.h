@@ -10,6 +10,19 @@
 
 struct runtime;
 
+/*
+ * Over an edition that is made while another one is in force: its memory, and whether it is wanted still. Looked at between parts: rules, each database.
+ * What the process takes meanwhile is measured as a whole, so traffic that grows counts too.
+ */
+struct edition_watch {
+	struct load_watch base;
+	bool cancelled;            /* atomic: set by anybody; then edition_load fails with -ECANCELED */
+	int fd;                    /* of /proc/self/statm; -1: not measured */
+	uint64_t before, limit;    /* bytes; limit 0: none */
+};
+void edition_watch_begin(struct edition_watch *w);
+void edition_watch_end(struct edition_watch *w);
+
 struct edition {
 	uint32_t generation;       /* 1: what the start loaded */
 	char digest[65];           /* SHA-256, hex, over the active rules' texts in order, a newline after each */
@@ -21,6 +34,7 @@ struct edition {
 	struct rule_vars *vars;
 	struct rule_lists *lists;
 	struct engine_settings engine_settings;
+	uint64_t memory_limit;     /* reload.memory-limit: bytes that making it may take; 0: any */
 	struct respond_settings respond;
 	struct engine *engine;     /* NULL: no rules */
 	struct rule_set *findings; /* of the files, and of the rules when there is no engine */
@@ -28,9 +42,9 @@ struct edition {
 
 /*
  * Reads and compiles by `conf`, which is the runtime's own or taken over, also when it fails. What is wrong with rules is no error: engine_counts_of and
- * edition_findings have it.
+ * edition_findings have it. `watch` may be NULL.
  */
-struct edition *edition_load(const struct runtime *r, struct conf *conf, struct error *error);
+struct edition *edition_load(const struct runtime *r, struct conf *conf, struct edition_watch *watch, struct error *error);
 void edition_free(struct edition *e); /* NULL is allowed */
 struct output_rules edition_rules(const struct edition *e); /* for the records */
 const struct rule_set *edition_findings(const struct edition *e);

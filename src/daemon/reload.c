@@ -23,6 +23,7 @@ struct reload {
 	struct reload_result result, last;
 	void (*done)(void *context, const struct reload_result *r);
 	void *context;
+	struct edition_watch watch;   /* of the builder; `cancelled` of all */
 };
 
 static void describe(struct reload_result *r, const struct edition *e)
@@ -84,7 +85,7 @@ static struct edition *build(struct reload *r, struct error *error)
 	if (edition_restart_keys(run->conf, conf, &keys))
 		snprintf(r->result.message, sizeof r->result.message, "these keys have changed and count from the next start: %s", buffer_string(&keys));
 	buffer_free(&keys);
-	struct edition *e = edition_load(run, conf, error);
+	struct edition *e = edition_load(run, conf, &r->watch, error);
 	if (!e || check(run->edition, e, error) == 0)
 		return e;
 	edition_free(e);
@@ -119,12 +120,12 @@ static void finish(void *context)
 	if (r->built) {
 		runtime_adopt(&l->runtime, r->built);
 		describe(&r->result, l->runtime.edition);
-		malloc_trim(0); /* what compiling took for a while */
 		log_notice("%zu rules are in force: generation %u, digest %.16s, after %.1f s%s%s", r->result.loaded, r->result.generation, r->result.digest,
 			   r->result.seconds, *r->result.message ? "; " : "", r->result.message);
 	} else {
 		log_error("reload failed, the old rules stay in force: %s", r->result.message);
 	}
+	malloc_trim(0); /* what compiling took for a while */
 	r->built = NULL;
 	r->last = r->result;
 	r->running = false;
@@ -137,6 +138,7 @@ static void *builder_main(void *context)
 	struct reload *r = context;
 	struct error error = {0};
 	r->built = build(r, &error);
+	edition_watch_end(&r->watch);
 	r->result.ok = r->built;
 	if (r->built) {
 		hand_over(r);
@@ -161,12 +163,15 @@ int reload_start(struct live *l, void (*done)(void *context, const struct reload
 	r->result = (struct reload_result){0};
 	r->done = done;
 	r->context = context;
+	edition_watch_begin(&r->watch);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
 	int rc = pthread_create(&r->thread, NULL, builder_main, r);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc)
+	if (rc) {
+		edition_watch_end(&r->watch);
 		return error_set(error, rc, "cannot start a thread: %s", strerror(rc));
+	}
 	r->running = true;
 	return 0;
 }

@@ -60,7 +60,7 @@ static int read_settings(struct runtime *r, struct error *error)
 static int init_rules(struct runtime *r, struct error *error)
 {
 	r->parts = part_store_new();
-	r->edition = edition_load(r, r->conf, error);
+	r->edition = edition_load(r, r->conf, NULL, error);
 	if (!r->edition)
 		return -EINVAL;
 	r->engine = r->edition->engine;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/reload.h"
 #include "daemon/worker.h"
 #include "flow/shared.h"
 
@@ -78,7 +79,7 @@ static struct edition *load(struct bench *b, const char *rules)
 	put_rules(rules);
 	struct conf *conf = runtime_conf(&b->runtime.options, &error);
 	assert_non_null(conf);
-	struct edition *e = edition_load(&b->runtime, conf, &error);
+	struct edition *e = edition_load(&b->runtime, conf, NULL, &error);
 	assert_non_null(e);
 	return e;
 }
@@ -264,12 +265,110 @@ static void variables_change(void **state)
 	struct error error = {0};
 	struct conf *conf = runtime_conf(&b.runtime.options, &error);
 	assert_int_equal(conf_set(conf, "vars.address-groups.HOME_NET=192.0.2.0/24", &error), 0);
-	struct edition *e = edition_load(&b.runtime, conf, &error);
+	struct edition *e = edition_load(&b.runtime, conf, NULL, &error);
 	assert_non_null(e);
 	adopt(&b, e);
 	send(&b, "one");
 	assert_int_equal(alerts(&b), 1);
 	end(&b);
+}
+
+/* ---- a reload as a whole ---- */
+
+enum { MANY = 4000 };
+
+static char *many_rules(void)
+{
+	struct buffer b = {0};
+	for (unsigned i = 0; i < MANY; i++)
+		buffer_printf(&b, "alert udp any any -> any any (msg:\"rule %u of many\"; content:\"many %u\"; sid:%u;)\n", i, i, i + 1);
+	char *text = xstrdup(buffer_string(&b));
+	buffer_free(&b);
+	return text;
+}
+
+/* A daemon without workers: what its main thread would be called for is kept. */
+struct reloading {
+	struct bench b;
+	struct live live;
+	void (*handler)(void *context); /* atomic */
+	void *context;
+	struct reload_result result;
+};
+static struct reloading *reloading;
+
+static void keep_call(struct live *l, void (*handler)(void *context), void *context)
+{
+	(void)l;
+	reloading->context = context;
+	__atomic_store_n(&reloading->handler, handler, __ATOMIC_RELEASE);
+}
+
+static void keep_result(void *context, const struct reload_result *r)
+{
+	((struct reloading *)context)->result = *r;
+}
+
+static struct reloading *begin_reloading(const char *rules)
+{
+	struct reloading *r = reloading = xcalloc(1, sizeof *r);
+	begin(&r->b, rules);
+	r->live.runtime = r->b.runtime;
+	r->live.call = keep_call;
+	reload_init(&r->live);
+	return r;
+}
+
+static void start_reload(struct reloading *r, const char *rules)
+{
+	struct error error = {0};
+	put_rules(rules);
+	r->handler = NULL;
+	assert_int_equal(reload_start(&r->live, keep_result, r, &error), 0);
+}
+
+static const struct reload_result *reload_with(struct reloading *r, const char *rules)
+{
+	start_reload(r, rules);
+	while (!__atomic_load_n(&r->handler, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	r->handler(r->context);
+	return &r->result;
+}
+
+static void end_reloading(struct reloading *r)
+{
+	reload_deinit(&r->live);
+	worker_free(r->b.worker); /* it never went over to another edition, so it goes before them */
+	r->b.runtime = r->live.runtime;
+	shared_free(r->b.state.shared);
+	runtime_deinit(&r->b.runtime);
+	free(r);
+}
+
+static void memory_has_a_bound(void **state)
+{
+	static const char *const tight[] = {"detect.sgh-mpm-caching=no", "threshold-file=", "reload.memory-limit=64kb"};
+	static const char *const wide[] = {"detect.sgh-mpm-caching=no", "threshold-file=", "reload.memory-limit=900mb"};
+	struct reloading *r = begin_reloading(first_rules);
+	char *text = many_rules();
+	r->live.runtime.options.sets = tight;
+	r->live.runtime.options.n_sets = 3;
+	size_t before = part_counts_of(r->live.runtime.parts).bytes;
+	const struct reload_result *result = reload_with(r, text);
+	assert_false(result->ok);
+	assert_int_equal(result->generation, 1);
+	assert_non_null(strstr(result->message, "reload.memory-limit is 0.1 MB"));
+	assert_ptr_equal(strstr(result->message, rules_file), result->message);
+	assert_true(part_counts_of(r->live.runtime.parts).bytes <= before + 4 * 65536); /* what was read of them is gone */
+	r->live.runtime.options.sets = wide;
+	result = reload_with(r, text);
+	assert_string_equal(result->message, "");
+	assert_true(result->ok);
+	assert_int_equal(result->generation, 2);
+	assert_int_equal(result->loaded, MANY);
+	free(text);
+	end_reloading(r);
 }
 
 static int make_file(void **state)
@@ -288,7 +387,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_rules_act_and_bits_stay), cmocka_unit_test(counts_go_by_sid), cmocka_unit_test(generation_and_digest),
 		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart), cmocka_unit_test(unchanged_parts_are_kept),
-		cmocka_unit_test(variables_change),
+		cmocka_unit_test(variables_change), cmocka_unit_test(memory_has_a_bound),
 	};
 	return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -468,13 +468,24 @@ static int compile_one(struct engine *e, struct database *d, struct error *error
 	return 0;
 }
 
+static int ask_watch(const struct engine *e, size_t done, struct error *error)
+{
+	struct load_watch *w = e->rules ? e->rules->watch : NULL;
+	int r = w ? w->step(w, error) : 0;
+	if (r < 0)
+		error_prefix(error, "when %zu of %zu databases were compiled", done, e->n_databases);
+	return r;
+}
+
 int prefilters_compile(struct engine *e, struct error *error)
 {
 	plan(e);
 	for (size_t i = 0; i < e->n_databases; i++) {
 		struct database *d = e->database[i];
 		size_t bytes = 0;
-		int rc = d->hs ? 0 : compile_one(e, d, error);
+		int rc = ask_watch(e, i, error);
+		if (rc == 0 && !d->hs)
+			rc = compile_one(e, d, error);
 		database_forget_text(d);
 		if (rc)
 			return rc;
@@ -485,7 +496,7 @@ int prefilters_compile(struct engine *e, struct error *error)
 		e->counts.databases++;
 		e->counts.databases_from_cache += d->from_cache;
 	}
-	return 0;
+	return ask_watch(e, e->n_databases, error);
 }
 
 void prefilters_free(struct engine *e)

@@ -22,7 +22,12 @@ struct loading {
 	uint32_t breaks[256];
 	uint32_t n_breaks;
 	bool replaced;
+	unsigned until_step; /* lines */
+	int status;          /* -errno of the watch: read no further */
+	struct error *error;
 };
+
+enum { STEP_LINES = 64 };
 
 static bool next_line(struct loading *l, struct bytes *out)
 {
@@ -202,14 +207,26 @@ static void end_file(struct loading *l)
 	l->set->n_files++;
 }
 
+static void ask_watch(struct loading *l)
+{
+	if (!l->set->watch || l->until_step-- > 0)
+		return;
+	l->until_step = STEP_LINES;
+	l->status = l->set->watch->step(l->set->watch, l->error);
+	if (l->status < 0)
+		error_prefix(l->error, "%s:%d", l->file, l->line);
+}
+
 static void read_text(struct loading *l, struct bytes text)
 {
 	struct bytes line;
 	if (l->line == 0 && text.len >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
 		text = bytes_from(text, 3);
 	l->rest = text;
-	while (next_line(l, &line))
+	while (l->status == 0 && next_line(l, &line)) {
 		read_line(l, line);
+		ask_watch(l);
+	}
 }
 
 int rule_text_load(struct rule_set *s, struct bytes text, const char *name, const struct rule_vars *v, bool disabled)
@@ -218,7 +235,7 @@ int rule_text_load(struct rule_set *s, struct bytes text, const char *name, cons
 	begin_file(&l, name);
 	read_text(&l, text);
 	end_file(&l);
-	return 0;
+	return l.status;
 }
 
 /* Up to the last line's end that no backslash joins to what follows; 0: there is none. */
@@ -244,7 +261,7 @@ static int read_pieces(struct loading *l, int fd, const char *path, struct error
 	enum { PIECE = 256 << 10 };
 	struct buffer b = {0};
 	ssize_t n = 0;
-	while (buffer_reserve(&b, PIECE) && (n = read(fd, b.data + b.len, PIECE)) != 0) {
+	while (l->status == 0 && buffer_reserve(&b, PIECE) && (n = read(fd, b.data + b.len, PIECE)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -259,12 +276,12 @@ static int read_pieces(struct loading *l, int fd, const char *path, struct error
 	if (!problem)
 		read_text(l, bytes_of(b.data, b.len));
 	buffer_free(&b);
-	return problem ? error_set(error, problem, "%s: %s", path, strerror(problem)) : 0;
+	return problem ? error_set(error, problem, "%s: %s", path, strerror(problem)) : l->status;
 }
 
 int rule_file_load(struct rule_set *s, const char *path, const struct rule_vars *v, bool disabled, struct error *error)
 {
-	struct loading l = {.set = s, .vars = v, .disabled = disabled};
+	struct loading l = {.set = s, .vars = v, .disabled = disabled, .error = error};
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(error, errno, "%s: %s", path, strerror(errno));

@@ -120,6 +120,11 @@ struct rule_sink {
 	void (*leave)(struct rule_sink *sink, const struct rule *r); /* it was taken, but a later revision replaces it */
 };
 
+/* Asked now and then while rules are read and compiled; -errno with words ends that. */
+struct load_watch {
+	int (*step)(struct load_watch *w, struct error *error);
+};
+
 struct rule_set {
 	struct arena arena;        /* everything below but options */
 	struct arena options;      /* rules' options: needed until the rules are compiled */
@@ -128,6 +133,7 @@ struct rule_set {
 	struct finding *findings, *last_finding;
 	struct rule_index *index;  /* private: headers met before, sids */
 	struct rule_sink *sink;    /* NULL: rules go into the list */
+	struct load_watch *watch;  /* NULL: nobody is asked */
 	uint64_t environment;      /* of sinks' work: digest of what headers are resolved by, which may be another object with each load */
 };
 void rule_set_init(struct rule_set *s);
@@ -138,9 +144,9 @@ void rule_set_drop_options(struct rule_set *s);
 void rule_set_find(struct rule_set *s, enum finding_severity severity, const char *code, const struct rule *rule, struct text_span span,
 		   const char *format, ...) __attribute__((format(printf, 6, 7)));
 
-/* Reads a file; a wrong rule is a finding and a count, the others load. -errno: cannot be read. `disabled`: parse rules behind '#' too. */
+/* Reads a file; a wrong rule is a finding and a count, the others load. -errno: cannot be read, or the set's watch says so. `disabled`: parse rules behind '#' too. */
 int rule_file_load(struct rule_set *s, const char *path, const struct rule_vars *v, bool disabled, struct error *error);
-/* The same of a text; its first line is number 1. Returns 0. */
+/* The same of a text; its first line is number 1. Returns 0, or what the set's watch said. */
 int rule_text_load(struct rule_set *s, struct bytes text, const char *name, const struct rule_vars *v, bool disabled);
 
 /* One rule without a file: for tests and for rules typed in. NULL with the place in the error (column from 1). */

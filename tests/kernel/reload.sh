@@ -31,7 +31,7 @@ reload() {
 stopped() { ! client get "$1" "$2" && [ $? != 3 ]; }
 passes() { [ "$(client get "$1" "$2")" = "$sum" ]; }
 
-start --set stats.interval=1 < <(rules 0)
+start --set stats.interval=1 --set reload.memory-limit=48mb < <(rules 0)
 first=$(digest)
 check "the first rules act" stopped $V4 /stop-0
 check "what they do not name passes" passes $V4 /stop-1
@@ -67,10 +67,19 @@ check "their digest stays" test "$(digest)" = "$last"
 mv "$tmp/test.rules" "$tmp/away.rules"
 reload
 check "a missing file is refused" grep -q "old rules stay in force: .*test.rules" "$tmp/run.txt"
+python3 - >"$tmp/test.rules" <<'P'
+for i in range(40000):
+    print(f'alert http any any -> any any (msg:"helper {i}"; http.uri; content:"/nowhere-{i}"; content:"/else-{i}"; content:"/there-{i}"; sid:{i + 1};)')
+P
+reload
+check "rules that take too much memory are refused, with place and cause" grep -qE "old rules stay in force: .*test.rules:[0-9]+: memory has grown by .* reload.memory-limit is 48.0 MB" "$tmp/run.txt"
+check "status says so" words 'THE LAST RELOAD FAILED.*reload.memory-limit' "$SLUICE" status
+check "and the rules before act" stopped $V6 "/stop-$reloads"
 rules "$reloads" >"$tmp/test.rules"
 reload
 check "the right file again: the same digest, the next generation" test "$(digest) $(generation)" = "$last $((reloads + 2))"
 sleep 1.2
 check "it ends well" stop
 check "the stats record says which rules these are" some "r['event_type'] == 'stats' and r['stats']['detect']['engines'][0].get('generation') == $((reloads + 2)) and r['stats']['detect']['engines'][0]['digest'].startswith('${last#digest }')"
+check "and a record says which reload failed, and why" some "r['event_type'] == 'engine' and r['engine']['action'] == 'reload-failed' and 'reload.memory-limit' in r['engine']['message'] and r['engine']['generation'] == $((reloads + 1))"
 check "no packet did not fit the queues" fails some "r['event_type'] == 'stats' and r['stats'].get('capture', {}).get('kernel_drops', 0)"
