@@ -22,6 +22,7 @@ static const struct command commands[] = {
 	{"reopen", command_reopen, "open the log files again", command_reopen_usage},
 	{"replay", command_replay, "take captures through the engine", command_replay_usage},
 	{"rules", command_rules, "read and compile rules, say what is wrong with them and where", command_rules_usage},
+	{"ruleset", command_ruleset, "what the loaded nftables ruleset really does: show", command_ruleset_usage},
 	{"run", command_run, "inspect what the firewall accepts, and stop what rules drop", command_run_usage},
 	{"status", command_status, "what the running sluice does, or what its absence means", command_status_usage},
 	{"stop", command_stop, "end it, take the table away", command_stop_usage},

@@ -20,6 +20,8 @@ int command_replay(int argc, char **argv);
 void command_replay_usage(void);
 int command_rules(int argc, char **argv);
 void command_rules_usage(void);
+int command_ruleset(int argc, char **argv);
+void command_ruleset_usage(void);
 int command_run(int argc, char **argv);
 void command_run_usage(void);
 int command_lab(int argc, char **argv);

@@ -96,6 +96,18 @@ int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, 
 	return receive_all(n, seq, each, context);
 }
 
+int nft_dump_set(struct nft *n, uint32_t family, const char *table, const char *set, mnl_cb_t each, void *context)
+{
+	char buffer[1024];
+	uint32_t seq = ++n->seq;
+	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, (uint16_t)family, NLM_F_DUMP, seq);
+	if (!mnl_attr_put_strz_check(m, sizeof buffer, NFTA_SET_ELEM_LIST_TABLE, table) || !mnl_attr_put_strz_check(m, sizeof buffer, NFTA_SET_ELEM_LIST_SET, set))
+		return -ENAMETOOLONG;
+	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
+		return -errno;
+	return receive_all(n, seq, each, context);
+}
+
 static int read_generation(const struct nlmsghdr *m, void *context)
 {
 	struct nftnl_gen *g = nftnl_gen_alloc();

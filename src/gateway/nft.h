@@ -20,6 +20,8 @@ void nft_close(struct nft *n);
 int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context);
 /* Those of one kind in sluice's table; `set`, if not NULL, is for elements. */
 int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, void *context);
+/* The elements of one set of any table. */
+int nft_dump_set(struct nft *n, uint32_t family, const char *table, const char *set, mnl_cb_t each, void *context);
 int nft_generation(struct nft *n, uint32_t *genid);
 
 /* A transaction. Between begin and send, nft_batch_put gives room for one message. */

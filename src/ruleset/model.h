@@ -41,14 +41,14 @@ enum operand_source {
 	SOURCES
 };
 
-enum change_kind { CHANGE_MASK_XOR, CHANGE_SHIFT_LEFT, CHANGE_SHIFT_RIGHT, CHANGE_BYTEORDER };
+enum change_kind { CHANGE_MASK_XOR, CHANGE_SHIFT_LEFT, CHANGE_SHIFT_RIGHT, CHANGE_BYTEORDER, CHANGE_SLICE };
 
 /* What happens to the bytes after they were loaded, in order. */
 struct change {
 	struct change *next;
 	uint8_t kind; /* enum change_kind */
 	uint8_t size; /* CHANGE_BYTEORDER: 2, 4 or 8 bytes at a time; the direction does not matter for the result */
-	uint32_t shift;
+	uint32_t shift; /* bits; CHANGE_SLICE: the first byte that stays, the operand's len says how many (before it: all of the map's data_len) */
 	const uint8_t *mask, *xor; /* CHANGE_MASK_XOR: as long as the operand; (bytes & mask) ^ xor */
 };
 
@@ -139,7 +139,7 @@ struct step {
 	union {
 		struct {
 			const struct operand *operand;
-			const uint8_t *data; /* COMPARE: as long as the operand; RANGE: from */
+			const uint8_t *data; /* COMPARE: `len` bytes, fewer than the operand's if only its beginning counts (iifname "eth*"); RANGE: from */
 			const uint8_t *to;   /* RANGE */
 			uint16_t len;
 		} match;
@@ -279,6 +279,7 @@ struct ruleset_element {
 	const char *object;     /* map of objects */
 	uint64_t expires;       /* ms from when it was read; 0: never */
 	bool catch_all;
+	uint8_t raw; /* while it is read */
 	const struct step *inner; /* counter, limit, …: NULL if none */
 };
 
@@ -373,6 +374,7 @@ struct station {
 	int32_t priority;
 	const struct ruleset_chain *chain; /* STATION_CHAIN */
 	const char *name; /* STATION_KERNEL: "defragmentation", "connection tracking", … as docs name them */
+	const struct ruleset_flowtable *flowtable; /* STATION_KERNEL "flowtable": which */
 };
 
 /*
