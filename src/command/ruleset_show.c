@@ -10,7 +10,7 @@ void ruleset_show_usage(void)
 
 int ruleset_show(int argc, char **argv)
 {
-	struct ruleset *rs = ruleset_open(NULL, false);
+	struct ruleset *rs = ruleset_open(argc > 1 ? argv[1] : NULL, false);
 	if (!rs)
 		return STATUS_FAILED;
 	for (const struct ruleset_gap *g = rs->gaps; g; g = g->next)

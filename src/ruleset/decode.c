@@ -248,9 +248,18 @@ static const char **decode_devices(struct decoder *d, struct bytes one, struct b
 	return out ? memcpy(out, names, (n + 1) * sizeof *out) : NULL;
 }
 
-static struct ruleset_chain *chain_of(struct decoder *d, struct ruleset_table *t, struct bytes name)
+/* Chains of `jump { … }` have a number in place of a name as long as they are not loaded. */
+const char *decoder_chain_name(struct decoder *d, struct bytes name, struct bytes id)
 {
-	const char *text = decoder_text(d, name);
+	char text[32];
+	if (name.data || !id.data)
+		return decoder_text(d, name);
+	snprintf(text, sizeof text, "__chain%u", attr_be32(id));
+	return decoder_text(d, bytes_of_string(text));
+}
+
+static struct ruleset_chain *chain_of(struct decoder *d, struct ruleset_table *t, const char *text)
+{
 	struct ruleset_chain *c = decoder_find_chain(d, t, text);
 	if (c || !(c = decoder_alloc(d, sizeof *c)))
 		return c;
@@ -267,7 +276,7 @@ static void decode_chain(struct decoder *d, uint32_t family, struct bytes data)
 	struct attrs a, hook, counter;
 	attrs_parse(&a, data);
 	struct ruleset_table *t = table_of(d, family, a.at[NFTA_CHAIN_TABLE]);
-	struct ruleset_chain *c = t ? chain_of(d, t, a.at[NFTA_CHAIN_NAME]) : NULL;
+	struct ruleset_chain *c = t ? chain_of(d, t, decoder_chain_name(d, a.at[NFTA_CHAIN_NAME], a.at[NFTA_CHAIN_ID])) : NULL;
 	if (!c)
 		return;
 	c->handle = attr_be64(a.at[NFTA_CHAIN_HANDLE]);
@@ -311,7 +320,7 @@ static void decode_rule(struct decoder *d, uint32_t family, uint16_t flags, stru
 	struct attrs a;
 	attrs_parse(&a, data);
 	struct ruleset_table *t = table_of(d, family, a.at[NFTA_RULE_TABLE]);
-	struct ruleset_chain *c = t ? chain_of(d, t, a.at[NFTA_RULE_CHAIN]) : NULL;
+	struct ruleset_chain *c = t ? chain_of(d, t, decoder_chain_name(d, a.at[NFTA_RULE_CHAIN], a.at[NFTA_RULE_CHAIN_ID])) : NULL;
 	struct ruleset_rule *rule = c ? decoder_alloc(d, sizeof *rule) : NULL;
 	if (!rule)
 		return;

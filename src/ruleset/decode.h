@@ -52,6 +52,7 @@ uint64_t attr_be64(struct bytes b);
 void *decoder_alloc(struct decoder *d, size_t n); /* NULL: no memory, and d->no_memory is set */
 const uint8_t *decoder_pack(struct decoder *d, const void *data, size_t n);
 const char *decoder_text(struct decoder *d, struct bytes b); /* up to a NUL; "" if not there */
+const char *decoder_chain_name(struct decoder *d, struct bytes name, struct bytes id);
 void decoder_gap(struct decoder *d, const struct ruleset_rule *rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 struct ruleset_chain *decoder_find_chain(struct decoder *d, const struct ruleset_table *t, const char *name);

@@ -81,8 +81,7 @@ bool decode_verdict(struct decoder *d, const struct ruleset_table *t, struct byt
 	out->chain = NULL;
 	if (out->code != NFT_JUMP && out->code != NFT_GOTO)
 		return true;
-	if (verdict.at[NFTA_VERDICT_CHAIN].data)
-		out->chain = decoder_find_chain(d, t, decoder_text(d, verdict.at[NFTA_VERDICT_CHAIN]));
+	out->chain = decoder_find_chain(d, t, decoder_chain_name(d, verdict.at[NFTA_VERDICT_CHAIN], verdict.at[NFTA_VERDICT_CHAIN_ID]));
 	return out->chain != NULL;
 }
 
