@@ -84,7 +84,7 @@ struct live {
 	bool leave_table;       /* the next start takes it over: until then when-down holds */
 	bool has_terminal;      /* and ends with it */
 	pthread_t early;        /* hears signals before the loop does */
-	bool has_early;
+	bool has_early, early_over;
 	int keeper;             /* --confirm; -1: none */
 	bool guarded;           /* when-down: drop: the table that only drops is loaded, until the real one is */
 	bool was_closed;        /* an earlier run's table dropped already */
