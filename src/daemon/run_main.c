@@ -177,7 +177,7 @@ static void *early_main(void *context)
 	int number = 0;
 	fill_signals(&set);
 	do {
-		if (sigwait(&set, &number) || __atomic_load_n(&l->early_over, __ATOMIC_ACQUIRE))
+		if (sigwait(&set, &number) || (number == SIGUSR2 && __atomic_load_n(&l->early_over, __ATOMIC_ACQUIRE)))
 			return NULL;
 	} while (number == SIGUSR2 || (number == SIGHUP && !l->has_terminal && !l->options->confirm));
 	bool leave = number == SIGQUIT || l->was_closed;
