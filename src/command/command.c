@@ -17,6 +17,7 @@ static const struct command commands[] = {
 	{"guard", command_guard, "drop until sluice runs (when-down: drop), before the network is there", command_guard_usage},
 	{"help", command_help, "what a command does and takes", command_help_usage},
 	{"lab", command_lab, "client, gateway and server in namespaces; the demonstration", command_lab_usage},
+	{"lag", command_lag, "slow lines: delay, loss and rate for chosen traffic, and back", command_lag_usage},
 	{"release", command_release, "connections of an address go on without inspection", command_release_usage},
 	{"reload", command_reload, "new rules, without losing a packet", command_reload_usage},
 	{"reopen", command_reopen, "open the log files again", command_reopen_usage},

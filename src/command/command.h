@@ -24,6 +24,8 @@ int command_ruleset(int argc, char **argv);
 void command_ruleset_usage(void);
 int command_run(int argc, char **argv);
 void command_run_usage(void);
+int command_lag(int argc, char **argv);
+void command_lag_usage(void);
 int command_lab(int argc, char **argv);
 void command_lab_usage(void);
 int command_block(int argc, char **argv);

@@ -221,6 +221,12 @@ int line_check(const struct line *l, struct error *error)
 	return 0;
 }
 
+bool line_needs_netem(const struct line *l)
+{
+	const struct netem *n = &l->netem;
+	return n->delay || n->loss > 0 || n->burst_p > 0 || n->duplicate > 0 || n->reorder > 0 || n->corrupt > 0;
+}
+
 static FILE *open_table(const char *name, char *path, size_t room)
 {
 	static const char *const folders[] = {"/usr/lib/tc", "/usr/lib/x86_64-linux-gnu/tc", "/usr/lib/aarch64-linux-gnu/tc", "/lib/tc", "/usr/lib64/tc"};

@@ -35,6 +35,8 @@ int line_set(struct line *l, const char *option, const char *value, struct error
 int line_from_profile(struct line *l, const char *name, bool in, struct conf *conf, struct error *error);
 /* What does not go together: jitter without delay, reorder without delay, a distribution without jitter, nothing at all. */
 int line_check(const struct line *l, struct error *error);
+/* More than a rate is asked for. */
+bool line_needs_netem(const struct line *l);
 /* Reads tc's table of the distribution (iproute2 installs them); into memory of the caller's, to be freed. */
 int line_load_distribution(struct line *l, int16_t **table, struct error *error);
 /* "delay 100ms ± 20ms (normal), loss 1 %, rate 2mbit": a sentence for people, at most `room` bytes. */

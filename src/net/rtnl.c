@@ -118,6 +118,27 @@ int rtnl_veth_add(struct rtnl *r, const char *name, const char *peer, int peer_n
 	return code < 0 ? error_set(error, -code, "cannot make the veth pair %s – %s: %s", name, peer, rtnl_words(r, code)) : 0;
 }
 
+int rtnl_ifb_add(struct rtnl *r, const char *name, struct error *error)
+{
+	struct nlmsghdr *m = rtnl_begin(r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(m, IFLA_IFNAME, name);
+	struct nlattr *info = mnl_attr_nest_start(m, IFLA_LINKINFO);
+	mnl_attr_put_str(m, IFLA_INFO_KIND, "ifb");
+	mnl_attr_nest_end(m, info);
+	int code = rtnl_transact(r, m);
+	return code < 0 ? error_set(error, -code, "cannot make the ifb device %s (module ifb): %s", name, rtnl_words(r, code)) : 0;
+}
+
+int rtnl_link_delete(struct rtnl *r, const char *name, struct error *error)
+{
+	struct nlmsghdr *m = rtnl_begin(r, RTM_DELLINK, 0);
+	mnl_nlmsg_put_extra_header(m, sizeof(struct ifinfomsg));
+	mnl_attr_put_strz(m, IFLA_IFNAME, name);
+	int code = rtnl_transact(r, m);
+	return code < 0 ? error_set(error, -code, "cannot take the device %s away: %s", name, rtnl_words(r, code)) : 0;
+}
+
 int rtnl_link_up(struct rtnl *r, const char *name, struct error *error)
 {
 	struct nlmsghdr *m = rtnl_begin(r, RTM_NEWLINK, 0);

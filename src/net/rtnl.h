@@ -11,6 +11,9 @@ void rtnl_close(struct rtnl *r); /* NULL is allowed */
 
 /* A pair of Ethernet devices: `name` here, `peer` in the namespace of the descriptor. */
 int rtnl_veth_add(struct rtnl *r, const char *name, const char *peer, int peer_netns, struct error *error);
+/* An ifb device: what is sent into it comes out where it was taken, behind the queueing of that device. */
+int rtnl_ifb_add(struct rtnl *r, const char *name, struct error *error);
+int rtnl_link_delete(struct rtnl *r, const char *name, struct error *error);
 int rtnl_link_up(struct rtnl *r, const char *name, struct error *error);
 /* Usable at once: without duplicate address detection. */
 int rtnl_address_add(struct rtnl *r, const char *name, const struct address *a, unsigned prefix_len, struct error *error);

@@ -5,6 +5,8 @@
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <linux/tc_act/tc_connmark.h>
+#include <linux/tc_act/tc_mirred.h>
 #include <string.h>
 
 /* not in the headers of Linux 6.1 */
@@ -143,4 +145,49 @@ void tc_fw(struct buffer *out, uint32_t mask, uint32_t class_id)
 {
 	put(out, TCA_FW_MASK, &mask, sizeof mask);
 	put(out, TCA_FW_CLASSID, &class_id, sizeof class_id);
+}
+
+/* ---- u32 with actions ---- */
+
+static void put_nested(struct buffer *out, uint16_t type, struct buffer *inner)
+{
+	put(out, (uint16_t)(type | NLA_F_NESTED), inner->data, inner->len);
+	buffer_free(inner);
+}
+
+static void put_action(struct buffer *out, uint16_t place, const char *kind, uint16_t type, const void *parameters, size_t len)
+{
+	struct buffer options = {0}, action = {0};
+	put(&options, type, parameters, len);
+	put(&action, TCA_ACT_KIND, kind, strlen(kind) + 1);
+	put_nested(&action, TCA_ACT_OPTIONS, &options);
+	put_nested(out, place, &action);
+}
+
+static void put_actions(struct buffer *out, const struct u32_filter *f)
+{
+	struct tc_connmark mark = {.action = TC_ACT_PIPE};
+	struct tc_mirred away = {.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)f->device};
+	uint16_t place = 1;
+	struct buffer all = {0};
+	if (f->then == TC_THEN_CONNMARK_REDIRECT)
+		put_action(&all, place++, "connmark", TCA_CONNMARK_PARMS, &mark, sizeof mark);
+	put_action(&all, place, "mirred", TCA_MIRRED_PARMS, &away, sizeof away);
+	put_nested(out, TCA_U32_ACT, &all);
+}
+
+void tc_u32(struct buffer *out, const struct u32_filter *f)
+{
+	enum { MOST = sizeof f->words / sizeof *f->words };
+	struct {
+		struct tc_u32_sel head;
+		struct tc_u32_key keys[MOST];
+	} s = {.head = {.flags = TC_U32_TERMINAL, .nkeys = (uint8_t)(f->n_words ? f->n_words : 1)}};
+	for (unsigned i = 0; i < f->n_words; i++)
+		s.keys[i] = (struct tc_u32_key){.mask = f->words[i].mask, .val = f->words[i].value, .off = f->words[i].offset};
+	put(out, TCA_U32_SEL, &s, sizeof s.head + s.head.nkeys * sizeof *s.keys);
+	if (f->then == TC_THEN_CLASS)
+		put(out, TCA_U32_CLASSID, &f->class_id, sizeof f->class_id);
+	else
+		put_actions(out, f);
 }

@@ -39,3 +39,18 @@ void tc_prio(struct buffer *out, unsigned bands);
 void tc_fw(struct buffer *out, uint32_t mask, uint32_t class_id);
 /* What a packet waits for at a rate, in the kernel's ticks (64 ns). */
 uint32_t tc_ticks(uint64_t ns);
+
+/* u32: looks at words of 4 bytes from the network header on, each behind its mask (both in network order). */
+struct u32_word {
+	uint32_t value, mask;
+	int offset;
+};
+enum tc_then { TC_THEN_CLASS, TC_THEN_REDIRECT, TC_THEN_CONNMARK_REDIRECT }; /* into a class (at the ingress: it passes); out by a device; the same with the connection's mark */
+struct u32_filter {
+	struct u32_word words[8]; /* none: all packets */
+	unsigned n_words;
+	enum tc_then then;
+	uint32_t class_id;
+	int device; /* index, of redirect */
+};
+void tc_u32(struct buffer *out, const struct u32_filter *f);
