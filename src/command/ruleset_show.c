@@ -2,6 +2,9 @@
 #include "command/ruleset.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "ruleset/print.h"
 
 void ruleset_show_usage(void)
 {
@@ -15,7 +18,13 @@ int ruleset_show(int argc, char **argv)
 		return STATUS_FAILED;
 	for (const struct ruleset_gap *g = rs->gaps; g; g = g->next)
 		printf("gap: %s\n", g->what);
-	printf("%u chains, %u rules, %zu bytes\n", rs->n_chains, rs->n_rules, rs->arena.used);
+	for (const struct ruleset_table *t = rs->tables; t && rs->n_rules < 10000; t = t->next)
+		for (const struct ruleset_chain *c = t->chains; c; c = c->next)
+			for (const struct ruleset_rule *r = c->rules; r; r = r->next) {
+				ruleset_print_rule(stdout, rs, r);
+				putchar('\n');
+			}
+	fprintf(stderr, "%u chains, %u rules, %zu bytes\n", rs->n_chains, rs->n_rules, rs->arena.used);
 	ruleset_free(rs);
 	return STATUS_DONE;
 }
