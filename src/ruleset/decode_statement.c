@@ -297,6 +297,10 @@ struct step *decode_object_step(struct decoder *d, struct ruleset_table *t, uint
 static void make_xt(struct making *m, uint8_t kind, struct bytes name, struct bytes revision, struct bytes info)
 {
 	const char *text = decoder_text(m->d, name);
+	if (kind == STEP_XT_MATCH && m->rule && strcmp(text, "comment") == 0) {
+		m->rule->comment = decoder_text(m->d, info);
+		return;
+	}
 	const uint8_t *kept = info.data ? decoder_pack(m->d, info.data, info.len) : NULL;
 	struct step *meaning = m->rule ? (kind == STEP_XT_MATCH ? xt_match_meaning : xt_target_meaning)(m->d, m->rule, text, attr_be32(revision), info) : NULL;
 	struct step *s = step_add(m, kind);
@@ -308,7 +312,10 @@ static void make_xt(struct making *m, uint8_t kind, struct bytes name, struct by
 	if (meaning)
 		return;
 	m->unknown = true;
-	decoder_gap(m->d, m->rule, "xt %s '%s'", kind == STEP_XT_MATCH ? "match" : "target", text);
+	if (kind == STEP_XT_MATCH && strcmp(text, "set") == 0)
+		decoder_gap(m->d, m->rule, "xt match 'set': an ipset, whose elements are not nftables'");
+	else
+		decoder_gap(m->d, m->rule, "xt %s '%s'", kind == STEP_XT_MATCH ? "match" : "target", text);
 }
 
 void make_xt_match(struct making *m, const struct attrs *a)

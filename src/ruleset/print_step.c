@@ -383,7 +383,8 @@ static void put_object(struct buffer *b, const struct ruleset *rs, const struct 
 /* By what it means where that is understood, so that it reads as any other rule. */
 static void put_xt(struct buffer *b, const struct ruleset *rs, const struct context *c, const struct step *s)
 {
-	if (s->xt.meaning) {
+	bool nothing = s->xt.meaning && s->xt.meaning->kind == STEP_VERDICT && s->xt.meaning->verdict.code == NFT_CONTINUE;
+	if (s->xt.meaning && !nothing) {
 		struct context inner = *c;
 		put_steps(b, rs, &inner, s->xt.meaning, NULL);
 		return;
