@@ -18,7 +18,7 @@ void command_lag_usage(void)
 	puts("usage: sluice lag start [PROFILE] [OPTIONS]   slow traffic down, in IPv4 and IPv6 alike\n"
 	     "       sluice lag stop [--dev IF]             put back what was there\n"
 	     "       sluice lag status [--dev IF] [--json] [--watch]\n"
-	     "       sluice lag probe [--dev IF] [--count N] [--gap MS] ADDRESS…\n"
+	     "       sluice lag probe [--dev IF] [--count N] [--gap MS] [--json] ADDRESS…\n"
 	     "       sluice lag list                        the profiles, and where they come from\n\n"
 	     "the line, one way:\n"
 	     "  --delay 100ms  --jitter 20ms  --distribution normal|pareto|paretonormal|uniform  --correlation 25%\n"
@@ -348,11 +348,12 @@ static int lag_command_probe(struct asked *a, int argc, char **argv)
 	}
 	for (int i = 0; i < argc; i++) {
 		struct error error = {0};
-		struct probe p;
+		struct probe p = {0};
 		if (lag_probe(&p, argv[i], a->device, (unsigned)a->count, (int)a->gap, &error) < 0)
 			status = failed(&error);
 		else
-			lag_probe_print(stdout, argv[i], &p);
+			lag_probe_print(stdout, argv[i], &p, a->json);
+		probe_free(&p);
 	}
 	return status;
 }

@@ -37,8 +37,7 @@ static int explain_netem(const struct line *l, struct error *error)
 	char asked[160];
 	uname(&u);
 	line_describe(l, asked, sizeof asked);
-	return error_set(error, ENOENT, "this kernel (%s) has no netem (CONFIG_NET_SCH_NETEM; module sch_netem, on Debian in linux-image-amd64): no '%s'. A --rate alone works without it",
-			 u.release, asked);
+	return error_set(error, ENOENT, "this kernel (%s) has no netem (CONFIG_NET_SCH_NETEM; module sch_netem): no '%s'. A --rate alone works without it", u.release, asked);
 }
 
 /* Where netem is, it keeps the rate too: one queue, whose length is known. */

@@ -55,11 +55,15 @@ static void print_tree(FILE *out, const char *device, const struct line *l, int 
 
 static void print_incoming(FILE *out, const struct lag_request *q)
 {
-	static const char *const four[] = {"match ip protocol 6 0xff match ip sport 22 0xffff", "match ip protocol 6 0xff match ip dport 22 0xffff",
+	static const char *const four[] = {"match ip protocol 6 0xff match ip sport 22 0xffff",
+					   "match ip protocol 6 0xff match ip dport 22 0xffff",
 					   "match ip protocol 17 0xff match ip sport 53 0xffff", NULL};
-	static const char *const six[] = {"match ip6 protocol 6 0xff match ip6 sport 22 0xffff", "match ip6 protocol 6 0xff match ip6 dport 22 0xffff",
-					  "match ip6 protocol 17 0xff match ip6 sport 53 0xffff", "match ip6 protocol 58 0xff match u32 0x85000000 0xff000000 at 40",
-					  "match ip6 protocol 58 0xff match u32 0x86000000 0xfe000000 at 40", "match ip6 protocol 58 0xff match u32 0x88000000 0xfe000000 at 40", NULL};
+	static const char *const six[] = {"match ip6 protocol 6 0xff match ip6 sport 22 0xffff",
+					  "match ip6 protocol 6 0xff match ip6 dport 22 0xffff",
+					  "match ip6 protocol 17 0xff match ip6 sport 53 0xffff",
+					  "match ip6 protocol 58 0xff match u32 0x85000000 0xff000000 at 40",
+					  "match ip6 protocol 58 0xff match u32 0x86000000 0xfe000000 at 40",
+					  "match ip6 protocol 58 0xff match u32 0x88000000 0xfe000000 at 40", NULL};
 	static const struct {
 		const char *protocol;
 		const char *const *pass;

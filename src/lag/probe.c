@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/jansson.h"
 #include "base/memory.h"
 
 enum { STEP_MS = 100, PATIENCE_MS = 5000, ECHO_LEN = 64 };
@@ -112,7 +113,9 @@ static void sum_up(struct pinger *g)
 {
 	struct probe *p = g->p;
 	unsigned n = 0;
+	p->trips = xcalloc(g->count + 1, sizeof *p->trips);
 	for (unsigned i = 0; i < g->count; i++) {
+		p->trips[i] = (double)g->trip[i] / 1000;
 		p->bursts += !g->trip[i] && (i == 0 || g->trip[i - 1]);
 		if (g->trip[i])
 			g->trip[n++] = g->trip[i];
@@ -148,8 +151,31 @@ int lag_probe(struct probe *out, const char *address, const char *device, unsign
 	return code;
 }
 
-void lag_probe_print(FILE *out, const char *address, const struct probe *p)
+void probe_free(struct probe *p)
 {
+	free(p->trips);
+	*p = (struct probe){0};
+}
+
+static void print_json(FILE *out, const char *address, const struct probe *p)
+{
+	json_t *trips = json_array();
+	for (unsigned i = 0; p->trips && i < p->sent; i++)
+		json_array_append_new(trips, json_real(p->trips[i]));
+	json_t *o = json_pack("{s:s, s:i, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:o}", "address", address, "sent", (int)p->sent, "answered", (int)p->answered, "twice",
+			      (int)p->again, "out_of_order", (int)p->late, "bursts", (int)p->bursts, "least_ms", p->least, "median_ms", p->median, "most_ms", p->most,
+			      "trips_ms", trips);
+	json_dumpf(o, out, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	fputc('\n', out);
+	json_decref(o);
+}
+
+void lag_probe_print(FILE *out, const char *address, const struct probe *p, bool json)
+{
+	if (json) {
+		print_json(out, address, p);
+		return;
+	}
 	unsigned lost = p->sent - p->answered;
 	fprintf(out, "%s: %u sent, %u answered, %.2f %% lost", address, p->sent, p->answered, p->sent ? 100.0 * lost / p->sent : 0);
 	if (lost)

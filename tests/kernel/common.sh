@@ -85,10 +85,10 @@ die() {
 }
 # within SECONDS COMMAND...: it comes true in that time
 within() {
-	local end=$(($(date +%s%N) + $1 * 1000000000))
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)) # microseconds; busybox's date has no fractions
 	shift
 	until "$@"; do
-		[ "$(date +%s%N)" -lt "$end" ] || return 1
+		[ "${EPOCHREALTIME/[.,]/}" -lt "$end" ] || return 1
 		sleep 0.05
 	done
 }
