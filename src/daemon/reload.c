@@ -12,7 +12,10 @@
 
 #define LOG_MODULE "reload"
 
-enum { STEP_MS = 2 /* how often the builder looks whether all workers have gone over */ };
+enum {
+	STEP_MS = 2, /* how often the builder looks whether all workers have gone over */
+	END_SECONDS = 3, /* most that the end waits for it: a database is compiled in less; a file on a disk that hangs is not read */
+};
 
 struct reload {
 	struct live *live;
@@ -190,15 +193,29 @@ void reload_worker_check(struct live_worker *w)
 		__atomic_store_n(&w->edition, next, __ATOMIC_RELEASE);
 }
 
+void reload_cancel(struct live *l)
+{
+	if (l->reload)
+		__atomic_store_n(&l->reload->watch.cancelled, true, __ATOMIC_RELAXED);
+}
+
 /* The workers have ended, so a builder that waits for them goes on. */
-void reload_deinit(struct live *l)
+bool reload_deinit(struct live *l)
 {
 	struct reload *r = l->reload;
+	struct timespec t;
+	reload_cancel(l);
+	l->reload = NULL;
 	if (r && r->running) {
-		pthread_join(r->thread, NULL);
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_sec += END_SECONDS;
+		if (pthread_clockjoin_np(r->thread, NULL, CLOCK_MONOTONIC, &t)) {
+			log_warning("a reload does not end; nobody waits for it");
+			return false;
+		}
 		if (r->built)
 			runtime_adopt(&l->runtime, r->built);
 	}
 	free(r);
-	l->reload = NULL;
+	return true;
 }

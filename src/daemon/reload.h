@@ -23,6 +23,8 @@ int reload_start(struct live *l, void (*done)(void *context, const struct reload
 const struct reload_result *reload_last(const struct live *l);
 /* By each worker between batches: takes the new engine if there is one. */
 void reload_worker_check(struct live_worker *w);
-/* Before the first worker starts, and after the last has ended. */
+/* The end comes: what is under way is given up as soon as can be. */
+void reload_cancel(struct live *l);
+/* Before the first worker starts, and after the last has ended. False: one does not end; then the runtime is to be left as it is. */
 void reload_init(struct live *l);
-void reload_deinit(struct live *l);
+bool reload_deinit(struct live *l);

@@ -211,6 +211,7 @@ static void stop(struct live *l)
 	if ((l->loaded || l->guarded) && !leave && gateway_remove(&error) < 0)
 		log_error("the table could not be removed: %s; once this process is gone `sluice stop` does it", error.text);
 	l->loaded = l->guarded = false;
+	reload_cancel(l);
 	__atomic_store_n(&l->stopping, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < l->n_workers; i++)
 		if (l->worker[i].started)
@@ -218,11 +219,13 @@ static void stop(struct live *l)
 	for (unsigned i = 0; i < l->n_workers; i++)
 		l->worker[i].started = false;
 	run_blocks_close(l);
-	reload_deinit(l);
+	l->stuck |= !reload_deinit(l);
 }
 
 static int release(struct live *l)
 {
+	if (l->stuck)
+		return outputs_close(l->runtime.outputs);
 	for (unsigned i = 0; i < l->n_workers; i++) {
 		struct live_worker *w = &l->worker[i];
 		if (w->capture)
@@ -452,6 +455,7 @@ int run_live(const struct run_options *o)
 		fprintf(stderr, "sluice: ended: %s\n", l->end_reason);
 	bool failed = r < 0 || l->failed;
 	failed |= release(l) != 0;
-	free(l);
+	if (!l->stuck)
+		free(l);
 	return failed;
 }

@@ -84,11 +84,12 @@ struct live {
 	bool leave_table;       /* the next start takes it over: until then when-down holds */
 	bool has_terminal;      /* and ends with it */
 	pthread_t early;        /* hears signals before the loop does */
-	bool has_early;
+	bool has_early, early_over; /* early_over: atomic; its next SIGUSR2 is the word to end */
 	int keeper;             /* --confirm; -1: none */
 	bool guarded;           /* when-down: drop: the table that only drops is loaded, until the real one is */
 	bool was_closed;        /* an earlier run's table dropped already */
 	bool failed;            /* it ended for a reason that is no success */
+	bool stuck;             /* a reload goes on, of which everything stays as it is until the process is gone */
 
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */

@@ -177,10 +177,9 @@ static void *early_main(void *context)
 	int number = 0;
 	fill_signals(&set);
 	do {
-		if (sigwait(&set, &number))
+		if (sigwait(&set, &number) || (number == SIGUSR2 && __atomic_load_n(&l->early_over, __ATOMIC_ACQUIRE)))
 			return NULL;
 	} while (number == SIGUSR2 || (number == SIGHUP && !l->has_terminal && !l->options->confirm));
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	bool leave = number == SIGQUIT || l->was_closed;
 	if (l->guarded && !leave && gateway_remove(&error) < 0)
 		fprintf(stderr, "sluice: the table could not be removed: %s; `sluice stop` does it\n", error.text);
@@ -202,7 +201,8 @@ void run_early_end(struct live *l)
 	if (!l->has_early)
 		return;
 	l->has_early = false;
-	pthread_cancel(l->early);
+	__atomic_store_n(&l->early_over, true, __ATOMIC_RELEASE);
+	pthread_kill(l->early, SIGUSR2);
 	pthread_join(l->early, NULL);
 }
 

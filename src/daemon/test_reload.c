@@ -5,9 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/reload.h"
@@ -371,6 +373,51 @@ static void memory_has_a_bound(void **state)
 	end_reloading(r);
 }
 
+/* The end does not wait for the rest. */
+static void given_up(void **state)
+{
+	struct reloading *r = begin_reloading(first_rules);
+	char *text = many_rules();
+	start_reload(r, text);
+	reload_cancel(&r->live);
+	while (!__atomic_load_n(&r->handler, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	r->handler(r->context);
+	assert_false(r->result.ok);
+	assert_non_null(strstr(r->result.message, "not wanted any more"));
+	assert_int_equal(reload_last(&r->live)->generation, 1);
+	start_reload(r, text);
+	assert_true(reload_deinit(&r->live));
+	assert_int_equal(r->live.runtime.edition->generation, 1);
+	free(text);
+	end_reloading(r);
+}
+
+/* Nor for a file that nobody writes. */
+static void stuck(void **state)
+{
+	struct error error = {0};
+	struct reloading *r = begin_reloading(first_rules);
+	char *fifo = xasprintf("%s.fifo", rules_file);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	r->live.runtime.options.rules_only = fifo;
+	assert_int_equal(reload_start(&r->live, keep_result, r, &error), 0);
+	usleep(10000);
+	usec_t start = clock_monotonic();
+	assert_false(reload_deinit(&r->live));
+	assert_true(clock_monotonic() - start < 10 * USEC_PER_SEC);
+	int fd = open(fifo, O_WRONLY | O_CLOEXEC); /* so that the thread ends before what it works with */
+	close(fd);
+	while (!__atomic_load_n(&r->handler, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	usleep(100000);
+	unlink(fifo);
+	free(fifo);
+	free(r->context);
+	r->live.reload = NULL;
+	end_reloading(r);
+}
+
 static int make_file(void **state)
 {
 	int fd = mkstemp(rules_file);
@@ -387,7 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_rules_act_and_bits_stay), cmocka_unit_test(counts_go_by_sid), cmocka_unit_test(generation_and_digest),
 		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart), cmocka_unit_test(unchanged_parts_are_kept),
-		cmocka_unit_test(variables_change), cmocka_unit_test(memory_has_a_bound),
+		cmocka_unit_test(variables_change), cmocka_unit_test(memory_has_a_bound), cmocka_unit_test(given_up), cmocka_unit_test(stuck),
 	};
 	return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -100,6 +100,34 @@ check "status says when" words 'before it was ready' "$SLUICE" status
 check "a start that fails is remembered" fails timeout 20 "$SLUICE" run -S "$tmp/absent.rules" -l "$tmp/log" -q 0-1
 check "with its reason" words 'could not start: .*No such file' "$SLUICE" status
 
+# ---- while a reload compiles, or hangs ----
+ends_within() { # MILLISECONDS: by SIGTERM
+	local begin=$(date +%s%N)
+	stop || return
+	took=$((($(date +%s%N) - begin) / 1000000))
+	[ $took -lt "$1" ]
+}
+start <<<"$rule" || exit
+python3 - "${RULES:-60000}" >"$tmp/test.rules" <<'P'
+import sys
+for i in range(int(sys.argv[1])):
+    print(f'alert tcp any any -> any any (msg:"{i}"; content:"some words {i * 7919 % 1000003} that differ"; nocase; sid:{i + 1};)')
+P
+kill -USR2 "$sluice_pid"
+sleep 0.5
+check "while a reload compiles it ends at once" ends_within 4000
+check "and its table goes" fails has_table
+check "without the new rules" fails grep -q 'generation 2' "$tmp/run.txt"
+start <<<"$rule" || exit
+rm "$tmp/test.rules"
+mkfifo "$tmp/test.rules"
+kill -USR2 "$sluice_pid"
+sleep 0.2
+check "nor does it wait for rules that nobody writes" ends_within 8000
+check "and its table goes, too" fails has_table
+check "it says so" words 'a reload does not end' cat "$tmp/run.txt"
+rm "$tmp/test.rules"
+
 # ---- records ----
 start --set gateway.owner-flag=no <<<"$rule" || exit
 nft delete table inet sluice

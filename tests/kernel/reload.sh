@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# New rules under load: no packet is lost, the new ones act, wrong ones never come into force. RELOADS=100 for a long run.
+# New rules under load: no packet is lost, the new ones act, wrong ones never come into force. RELOADS says how often.
 . "$(dirname "$0")/common.sh"
-reloads=${RELOADS:-20}
+reloads=${RELOADS:-100}
 head -c 3000000 /dev/urandom >"$tmp/page"
 sum=$(sha256sum <"$tmp/page" | cut -d' ' -f1)
 server serve "$tmp/page"
