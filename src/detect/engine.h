@@ -11,6 +11,7 @@
 
 #include "detect/detect.h"
 #include "detect/keywords.h"
+#include "detect/needles.h"
 
 #include <hs.h>
 
@@ -86,6 +87,8 @@ struct database {
 	struct pattern_mark *mark; /* sorted */
 	unsigned users;        /* engines; several, where unchanged databases go from one to the next */
 	hs_database_t *hs;
+	struct needles *needles; /* instead of it */
+	bool by_windows;       /* it is to have these */
 	const char **text;     /* while building */
 	size_t *len;
 	unsigned *flags;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Multi-pattern search by the Hyperscan API: what is compiled together. Patterns are literals; each distinct one (bytes and
- * case) is in a database once and leads to the signatures that chose it.
+ * Multi-pattern search: what is looked for together. Patterns are literals; each distinct one (bytes and case) is in a database once and leads to the
+ * signatures that chose it. A database is the library's (Hyperscan's API), or one of windows (needles.h), as choose_windows tells.
  *
- * Compiling some 250 to 1,500 patterns takes far more memory than fewer or more of them. So the middling sets of small buffers go
- * into one database, which serves them all, or into several small ones.
+ * Compiling some 250 to 1,500 patterns by the library takes far more memory than fewer or more of them; where it may be, they go into several small
+ * databases.
  */
 #include "detect/engine.h"
 
@@ -19,6 +19,7 @@ enum {
 	POOL_LEAST = 40, FEW_PATTERNS = 300, MANY_PATTERNS = 1500,
 	CACHE_LEAST = 8, /* fewer are compiled as fast as they are read */
 	COVER_LEAST = 24, COVERS_MAX = 8,
+	MANY_LONG = 500,
 };
 
 struct pattern {
@@ -181,7 +182,7 @@ static void make_part(struct prefilter *p, const struct database *d)
 	p->part[p->n_parts++] = part;
 }
 
-static struct database *database_new(const struct pattern *patterns, size_t n)
+static struct database *database_new(const struct pattern *patterns, size_t n, bool by_windows)
 {
 	struct database *d = xcalloc(1, sizeof *d);
 	d->mark = xcalloc(n, sizeof *d->mark);
@@ -197,6 +198,8 @@ static struct database *database_new(const struct pattern *patterns, size_t n)
 	}
 	qsort(d->mark, n, sizeof *d->mark, by_hash);
 	cache_digest(&(struct cache_key){d->text, d->len, d->flags, d->n}, d->digest);
+	d->by_windows = by_windows;
+	d->digest[0] ^= by_windows; /* the same patterns, found another way */
 	return d;
 }
 
@@ -226,6 +229,7 @@ static void database_free(struct database *d)
 {
 	database_forget_text(d);
 	hs_free_database(d->hs);
+	needles_free(d->needles);
 	free(d->mark);
 	free(d);
 }
@@ -253,9 +257,9 @@ static void database_use(struct engine *e, struct database *d)
 }
 
 /* A database for the patterns, or the one that has the same already. */
-static const struct database *database_of(struct engine *e, const struct pattern *patterns, size_t n)
+static const struct database *database_of(struct engine *e, const struct pattern *patterns, size_t n, bool by_windows)
 {
-	struct database *d = database_new(patterns, n), *known = database_find(e, d->digest);
+	struct database *d = database_new(patterns, n, by_windows), *known = database_find(e, d->digest);
 	if (known) {
 		database_free(d);
 		database_use(e, known);
@@ -350,29 +354,65 @@ static size_t cover(struct engine *e, struct prefilter *const *set, size_t n_set
 	return n;
 }
 
+/* Payloads, bodies and files are long. What is looked for in them is not mixed with other things, and each byte is looked at once. */
+static bool is_long(const struct engine *e, const struct prefilter *p)
+{
+	if (p->buffer < BUFFER_APP)
+		return true;
+	for (size_t i = 0; i < e->n_app; i++) {
+		const struct app_keyword *k = e->rows[i][p->buffer - BUFFER_APP];
+		if (k && k->grows)
+			return true;
+	}
+	return false;
+}
+
+static void make_database(struct engine *e, struct prefilter *const *set, size_t n_set, const struct pattern *patterns, size_t n, bool by_windows)
+{
+	const struct database *d = n ? database_of(e, patterns, n, by_windows) : NULL;
+	for (size_t i = 0; d && i < n_set; i++)
+		make_part(set[i], d);
+}
+
+/*
+ * Moves what is to be found by windows to the front: in few bytes all; in files the long patterns, where they are many. In payloads none, the library
+ * is as fast there. Returns how many.
+ */
+static size_t choose_windows(const struct engine *e, const struct prefilter *p, struct pattern *all, size_t n)
+{
+	size_t least = is_long(e, p) ? NEEDLE_SPARSE : 1, taken = 0, n_rest = 0;
+	for (size_t i = 0; i < n; i++)
+		taken += all[i].bytes.len >= least;
+	if (p->buffer < BUFFER_APP || (least > 1 && taken < MANY_LONG))
+		return 0;
+	struct pattern *rest = xcalloc(n + 1, sizeof *rest);
+	taken = 0;
+	for (size_t i = 0; i < n; i++)
+		if (all[i].bytes.len >= least)
+			all[taken++] = all[i];
+		else
+			rest[n_rest++] = all[i];
+	memcpy(all + taken, rest, n_rest * sizeof *rest);
+	free(rest);
+	return taken;
+}
+
 /* Prefilters that share databases. */
 static void make_databases(struct engine *e, struct prefilter *const *set, size_t n_set, bool may_split)
 {
 	size_t n;
-	struct pattern *all = gather(set, n_set, &n);
+	struct pattern *all = gather(set, n_set, &n), *left = all;
+	size_t by_windows = choose_windows(e, set[0], all, n);
+	make_database(e, set, n_set, all, by_windows, true);
+	left += by_windows;
+	n -= by_windows;
 	if (e->store && n >= COVER_LEAST)
-		n = cover(e, set, n_set, all, n, n_set > 1 && may_split ? COVERS_MAX : 2);
+		n = cover(e, set, n_set, left, n, n_set > 1 && may_split ? COVERS_MAX : 2);
 	size_t pieces = may_split && n > FEW_PATTERNS && n < MANY_PATTERNS ? (n + FEW_PATTERNS - 1) / FEW_PATTERNS : 1;
 	size_t step = (n + pieces - 1) / pieces;
-	for (size_t at = 0; at < n; at += step) {
-		const struct database *d = database_of(e, all + at, n - at < step ? n - at : step);
-		for (size_t i = 0; i < n_set; i++)
-			make_part(set[i], d);
-	}
+	for (size_t at = 0; at < n; at += step)
+		make_database(e, set, n_set, left + at, n - at < step ? n - at : step, false);
 	free(all);
-}
-
-/* Payloads and bodies are long: what is looked for in them is not mixed with other things, and each byte is looked at once. */
-static bool is_long(const struct prefilter *p)
-{
-	if (p->buffer < BUFFER_APP)
-		return true;
-	return strncmp(app_buffer_name(p->buffer - BUFFER_APP), "file", 4) == 0;
 }
 
 /* A search for several small sets costs little more than for one; each search for itself costs a pass over the bytes and its tables' room in the cache. */
@@ -390,7 +430,7 @@ static void plan_pools(struct engine *e, struct prefilter **set)
 
 static void plan(struct engine *e)
 {
-	size_t n = 0, pooled = 0;
+	size_t n = 0;
 	for (struct prefilter *p = e->prefilters; p; p = p->next, n++) {
 		sort_patterns(p);
 		anchors_finish(p->anchors);
@@ -403,14 +443,9 @@ static void plan(struct engine *e)
 	for (struct prefilter *p = e->prefilters; p; p = p->next) {
 		if (p->pool)
 			continue;
-		bool middling = p->n_patterns > FEW_PATTERNS && p->n_patterns < MANY_PATTERNS;
-		if (middling && !is_long(p))
-			pool[pooled++] = p;
-		else if (p->n_patterns)
+		if (p->n_patterns)
 			make_databases(e, &p, 1, p->limit);
 	}
-	if (pooled)
-		make_databases(e, pool, pooled, true);
 	free(pool);
 	for (struct prefilter *p = e->prefilters; p; p = p->next) {
 		free(p->building->item);
@@ -438,6 +473,15 @@ static hs_error_t compile_expressions(struct database *d, const unsigned *ids, h
 	free(at);
 	buffer_free(&text);
 	return rc;
+}
+
+static void build_needles(struct database *d)
+{
+	struct needle *list = xcalloc(d->n, sizeof *list);
+	for (uint32_t i = 0; i < d->n; i++)
+		list[i] = (struct needle){bytes_of(d->text[i], d->len[i]), d->flags[i] & HS_FLAG_CASELESS};
+	d->needles = needles_new(list, d->n);
+	free(list);
 }
 
 static int compile_one(struct engine *e, struct database *d, struct error *error)
@@ -483,6 +527,13 @@ int prefilters_compile(struct engine *e, struct error *error)
 	for (size_t i = 0; i < e->n_databases; i++) {
 		struct database *d = e->database[i];
 		size_t bytes = 0;
+		if (d->by_windows) {
+			if (!d->needles)
+				build_needles(d);
+			database_forget_text(d);
+			e->counts.database_bytes += needles_size(d->needles);
+			continue;
+		}
 		int rc = ask_watch(e, i, error);
 		if (rc == 0 && !d->hs)
 			rc = compile_one(e, d, error);

@@ -12,12 +12,11 @@ struct scan {
 	uint64_t offset, fresh;
 };
 
-static int on_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+static void on_needle(void *context, uint32_t id, size_t to)
 {
 	const struct scan *c = context;
-	(void)from, (void)flags;
 	if (c->offset + to <= c->fresh)
-		return 0;
+		return;
 	for (unsigned i = 0; i < c->n_parts; i++) {
 		const struct prefilter_part *part = c->part[i];
 		const struct prefilter_entry *x = part->entry + part->first[id], *end = part->entry + part->first[id + 1];
@@ -25,12 +24,22 @@ static int on_pattern(unsigned id, unsigned long long from, unsigned long long t
 			if ((!x->latest || c->offset + to <= x->latest) && bits_test(c->member, x->number))
 				inspect_add(c->in, x->number);
 	}
+}
+
+static int on_pattern(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *context)
+{
+	(void)from, (void)flags;
+	on_needle(context, id, (size_t)to);
 	return 0;
 }
 
 static void scan_part(struct scan *c, struct bytes data)
 {
-	hs_scan(c->part[0]->database->hs, (const char *)data.data, (unsigned)data.len, 0, c->in->scratch, on_pattern, c);
+	const struct database *d = c->part[0]->database;
+	if (d->needles)
+		needles_scan(d->needles, data, on_needle, c);
+	else
+		hs_scan(d->hs, (const char *)data.data, (unsigned)data.len, 0, c->in->scratch, on_pattern, c);
 }
 
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh)
