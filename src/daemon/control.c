@@ -125,17 +125,21 @@ static void bound_unread(struct control *control)
 	}
 }
 
-static void client_say(struct client *c, bool ok, json_t *message)
+char *control_line(bool ok, json_t *message)
 {
 	json_t *o = message ? json_pack("{s:s,s:o}", "return", ok ? "OK" : "NOK", "message", message) : json_pack("{s:s}", "return", ok ? "OK" : "NOK");
-	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	char *line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	json_decref(o);
-	if (text) {
-		buffer_add_string(&c->out, text);
+	return line;
+}
+
+static void client_send(struct client *c, const char *line)
+{
+	if (line) {
+		buffer_add_string(&c->out, line);
 		buffer_add_byte(&c->out, '\n');
 	}
-	free(text);
-	if (!text || c->out.failed) { /* it would wait for ever */
+	if (!line || c->out.failed) { /* it would wait for ever */
 		client_close(c);
 		return;
 	}
@@ -143,9 +147,16 @@ static void client_say(struct client *c, bool ok, json_t *message)
 	bound_unread(c->control);
 }
 
+static void client_say(struct client *c, bool ok, json_t *message)
+{
+	char *line = control_line(ok, message);
+	client_send(c, line);
+	free(line);
+}
+
 /* ---- requests ---- */
 
-void control_answer(struct control_reply *r, bool ok, json_t *message)
+void control_answer_line(struct control_reply *r, char *line)
 {
 	struct control *control = r->control;
 	uint64_t id = r->client;
@@ -159,10 +170,15 @@ void control_answer(struct control_reply *r, bool ok, json_t *message)
 		if (c->id != id)
 			continue;
 		c->answering = false;
-		client_say(c, ok, message);
-		return;
+		client_send(c, line);
+		break;
 	}
-	json_decref(message); /* it did not wait for the answer */
+	free(line);
+}
+
+void control_answer(struct control_reply *r, bool ok, json_t *message)
+{
+	control_answer_line(r, control_line(ok, message));
 }
 
 void control_answer_text(struct control_reply *r, bool ok, const char *format, ...)

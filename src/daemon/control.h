@@ -24,6 +24,10 @@ struct control_reply; /* one request's answer, which may come later */
 void control_answer(struct control_reply *r, bool ok, json_t *message);
 void control_answer_text(struct control_reply *r, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The same in two steps, for long answers: the line may be made by any thread (NULL: no memory), and is taken over when it is sent. */
+char *control_line(bool ok, json_t *message);
+void control_answer_line(struct control_reply *r, char *line);
+
 /* Who asks; pid 0: gone already. */
 void control_peer(const struct control_reply *r, pid_t *pid, uid_t *uid);
 

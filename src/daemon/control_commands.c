@@ -150,11 +150,16 @@ static void do_reload_time(struct live *l, const json_t *a, struct control_reply
 	control_answer(r, true, json_pack("[{s:i,s:s}]", "id", 0, "last_reload", when));
 }
 
+static void reopen_done(struct live *l, int rc, void *context)
+{
+	(void)l;
+	control_answer_text(context, rc == 0, "%s", rc == 0 ? "done" : strerror(-rc));
+}
+
 static void do_reopen(struct live *l, const json_t *a, struct control_reply *r)
 {
 	(void)a;
-	int rc = outputs_reopen_files(l->runtime.outputs);
-	control_answer_text(r, rc == 0, "%s", rc == 0 ? "done" : strerror(-rc));
+	run_reopen(l, reopen_done, r);
 }
 
 static void do_shutdown(struct live *l, const json_t *a, struct control_reply *r)
@@ -269,6 +274,32 @@ static void do_unblock(struct live *l, const json_t *a, struct control_reply *r)
 	control_answer_text(r, rc >= 0, "%s", rc >= 0 ? "unblocked" : error.text);
 }
 
+/* What takes long is answered later; the main thread goes on. */
+struct slow {
+	struct errand errand;
+	struct live *live;
+	struct control_reply *reply;
+	size_t most;            /* of blocks */
+	struct address address; /* to be released */
+	char *line;             /* the answer */
+};
+
+static void slow_done(struct errand *e, bool worked)
+{
+	struct slow *x = (struct slow *)e;
+	if (worked)
+		control_answer_line(x->reply, x->line);
+	free(x);
+}
+
+static void answer_later(const struct slow *s)
+{
+	struct slow *x = xcalloc(1, sizeof *x);
+	*x = *s;
+	x->errand.done = slow_done;
+	aside_do(s->live->aside, &x->errand);
+}
+
 struct block_listing {
 	json_t *list;
 	size_t most;
@@ -281,14 +312,21 @@ static void list_block(void *context, const struct block *b)
 		json_array_append_new(l->list, block_json(b));
 }
 
+static void list_blocks(struct errand *e)
+{
+	struct slow *s = (struct slow *)e;
+	struct block_listing x = {json_array(), s->most};
+	run_read_blocks(s->live);
+	block_list_visit(s->live->blocks, list_block, &x);
+	s->line = control_line(true, json_pack("{s:I,s:o}", "count", (json_int_t)block_list_count(s->live->blocks), "blocks", x.list));
+}
+
 static void do_blocks(struct live *l, const json_t *a, struct control_reply *r)
 {
 	enum { SHOWN = 1000, SHOWN_MOST = 20000 };
 	json_int_t most = json_integer_value(json_object_get(a, "limit"));
-	struct block_listing x = {json_array(), most > 0 && most < SHOWN_MOST ? (size_t)most : most ? SHOWN_MOST : SHOWN};
-	run_read_blocks(l);
-	block_list_visit(l->blocks, list_block, &x);
-	control_answer(r, true, json_pack("{s:I,s:o}", "count", (json_int_t)block_list_count(l->blocks), "blocks", x.list));
+	answer_later(&(struct slow){.errand.work = list_blocks, .live = l, .reply = r,
+				    .most = most > 0 && most < SHOWN_MOST ? (size_t)most : most ? SHOWN_MOST : SHOWN});
 }
 
 struct releasing {
@@ -307,18 +345,25 @@ static bool release_one(void *context, const struct conntrack_flow *f)
 	return true;
 }
 
+static void release_all(struct errand *e)
+{
+	struct slow *s = (struct slow *)e;
+	struct releasing x = {.address = s->address, .mask = s->live->settings.mark_mask};
+	struct error error = {0};
+	bool ok = conntrack_visit(release_one, &x, &error) >= 0;
+	s->line = control_line(ok, ok ? json_sprintf("%zu connections released", x.n) : json_text(error.text));
+}
+
 static void do_release(struct live *l, const json_t *a, struct control_reply *r)
 {
-	struct releasing x = {.mask = l->settings.mark_mask};
+	struct slow x = {.errand.work = release_all, .live = l, .reply = r};
 	unsigned len;
 	struct error error = {0};
 	int rc = l->settings.own_table ? prefix_of(a, &x.address, &len, &error) : error_set(&error, ENOTSUP, "there is no table of sluice's own (gateway.table: none)");
-	if (rc == 0)
-		rc = conntrack_visit(release_one, &x, &error);
 	if (rc < 0)
 		control_answer_text(r, false, "%s", error.text);
 	else
-		control_answer_text(r, true, "%zu connections released", x.n);
+		answer_later(&x);
 }
 
 const struct control_command control_commands[] = {

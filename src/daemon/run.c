@@ -218,6 +218,8 @@ static void stop(struct live *l)
 			pthread_join(l->worker[i].thread, NULL);
 	for (unsigned i = 0; i < l->n_workers; i++)
 		l->worker[i].started = false;
+	l->stuck |= !aside_close(l->aside);
+	l->aside = NULL;
 	run_blocks_close(l);
 	l->stuck |= !reload_deinit(l);
 }
@@ -368,6 +370,8 @@ static int start(struct live *l, struct error *error)
 		r = run_confine(l, error);
 	if (r == 0)
 		r = outputs_background(l->runtime.outputs, error);
+	if (r == 0 && !(l->aside = aside_open(l->loop, error)))
+		r = -EAGAIN;
 	if (r == 0)
 		r = start_threads(l, error);
 	if (r == 0 && l->settings.own_table)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "capture/nfqueue.h"
+#include "daemon/aside.h"
 #include "daemon/worker.h"
 #include "gateway/gateway.h"
 #include "gateway/reject.h"
@@ -77,6 +78,7 @@ struct live {
 	/* Has `handler` called in the main thread, soon; from any thread. */
 	void (*call)(struct live *l, void (*handler)(void *context), void *context);
 	struct loop *loop;
+	struct aside *aside;
 	struct control *control;
 	int lock;               /* of the network namespace; -1: not taken */
 	int signals;            /* signalfd; -1: none */
@@ -89,13 +91,13 @@ struct live {
 	bool guarded;           /* when-down: drop: the table that only drops is loaded, until the real one is */
 	bool was_closed;        /* an earlier run's table dropped already */
 	bool failed;            /* it ended for a reason that is no success */
-	bool stuck;             /* a reload goes on, of which everything stays as it is until the process is gone */
+	bool stuck;             /* a thread goes on, of which everything stays as it is until the process is gone */
 
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */
 	bool said_save_failed;
-	pthread_t saver;        /* writes blocks to disk */
-	bool has_saver, saving; /* saving: atomic */
+	struct errand saver;    /* writes blocks to disk */
+	bool saving;            /* main thread: the errand is under way */
 
 	struct gateway_watch *watch;
 	int look_timer;         /* 0: none runs */
@@ -146,6 +148,8 @@ void run_fail(struct live *l, const char *reason); /* the end, but nobody's wish
 /* Tells systemd, starts, and calls `done` (may be NULL) in the main thread. -EBUSY. */
 int run_reload(struct live *l, void (*done)(void *context, const struct reload_result *r), void *context, struct error *error);
 bool run_confirm(struct live *l); /* false: nothing was waiting */
+/* Log files by their names again, aside; `done` in the main thread, with what outputs_reopen_files returned. */
+void run_reopen(struct live *l, void (*done)(struct live *l, int result, void *context), void *context);
 
 /* run_blocks.c: policies that block, and persons. Open before the first thread (it reads those of the last run), restore when the table is there, close after the last thread. */
 int run_blocks_open(struct live *l, struct error *error);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,32 +256,31 @@ static void save(struct live *l)
 	}
 }
 
-static void *saver_main(void *context)
+static struct live *of_saver(struct errand *e)
 {
-	struct live *l = context;
-	save(l);
-	__atomic_store_n(&l->saving, false, __ATOMIC_RELEASE);
-	return NULL;
+	return (struct live *)((char *)e - offsetof(struct live, saver));
 }
 
-static void saver_end(struct live *l)
+static void save_aside(struct errand *e)
 {
-	if (l->has_saver)
-		pthread_join(l->saver, NULL);
-	l->has_saver = false;
+	save(of_saver(e));
 }
 
-/* In a thread: to wait for the disk (fsync) is nothing for the main thread, which also looks after the table. */
+static void saved(struct errand *e, bool worked)
+{
+	(void)worked;
+	of_saver(e)->saving = false;
+}
+
+/* Aside: to wait for the disk (fsync) is nothing for the main thread, which also looks after the table. */
 void run_blocks_save(void *context)
 {
 	struct live *l = context;
-	if (__atomic_load_n(&l->saving, __ATOMIC_ACQUIRE))
+	if (l->saving)
 		return;
-	saver_end(l);
-	__atomic_store_n(&l->saving, true, __ATOMIC_RELAXED);
-	l->has_saver = pthread_create(&l->saver, NULL, saver_main, l) == 0;
-	if (!l->has_saver)
-		l->saving = false;
+	l->saving = true;
+	l->saver = (struct errand){.work = save_aside, .done = saved};
+	aside_do(l->aside, &l->saver);
 }
 
 /* ---- begin and end ---- */
@@ -326,9 +326,10 @@ void run_blocks_close(struct live *l)
 	if (!l->blocks)
 		return;
 	block_list_expire(l->blocks, clock_real());
-	saver_end(l);
-	if (l->since)
+	if (l->since && !l->saving) /* still: the disk hangs */
 		save(l);
+	if (l->stuck)
+		return;
 	block_list_free(l->blocks);
 	if (l->block_sets)
 		gateway_sets_close(l->block_sets);

@@ -137,6 +137,43 @@ void run_block_signals(struct live *l)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* ---- log files ---- */
+
+struct reopening {
+	struct errand errand;
+	struct live *live;
+	void (*done)(struct live *l, int result, void *context);
+	void *context;
+	int result;
+};
+
+static void reopen(struct errand *e)
+{
+	struct reopening *x = (struct reopening *)e;
+	x->result = outputs_reopen_files(x->live->runtime.outputs);
+}
+
+static void reopened(struct errand *e, bool worked)
+{
+	struct reopening *x = (struct reopening *)e;
+	if (worked)
+		x->done(x->live, x->result, x->context);
+	free(x);
+}
+
+void run_reopen(struct live *l, void (*done)(struct live *l, int result, void *context), void *context)
+{
+	struct reopening *x = xcalloc(1, sizeof *x);
+	*x = (struct reopening){.errand = {.work = reopen, .done = reopened}, .live = l, .done = done, .context = context};
+	aside_do(l->aside, &x->errand);
+}
+
+static void reload_after_reopening(struct live *l, int result, void *context)
+{
+	(void)result, (void)context;
+	reload_by_signal(l);
+}
+
 /* A closed terminal ends what was started from it, and a start that nobody confirmed yet; else it is the word for new log files and rules. */
 static void on_hangup(struct live *l)
 {
@@ -144,8 +181,7 @@ static void on_hangup(struct live *l)
 		run_end(l, "the terminal is gone (SIGHUP)");
 		return;
 	}
-	(void)outputs_reopen_files(l->runtime.outputs);
-	reload_by_signal(l);
+	run_reopen(l, reload_after_reopening, NULL);
 }
 
 static void on_signal(void *context, int fd, unsigned events)

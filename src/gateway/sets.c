@@ -343,11 +343,11 @@ static void visit_range(const struct elements *list, const struct element *e, nu
 
 static int read_family(struct nft *n, uint8_t family, struct elements *list)
 {
-	enum { TRIES = 5 };
+	enum { TRIES = 5, MANY = 10000 /* to read them takes the kernel seconds */ };
 	int r = -EINTR;
 	*list = (struct elements){.family = family};
 	/* EINTR: the set changed meanwhile; what was read is used all the same in the end, being at most one change off */
-	for (int i = 0; i < TRIES && r == -EINTR; i++) {
+	for (int i = 0; i < TRIES && r == -EINTR && list->n < MANY; i++) {
 		list->n = 0;
 		r = nft_dump_ours(n, NFT_MSG_GETSETELEM, set_name(family), read_elements, list);
 	}
