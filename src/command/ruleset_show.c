@@ -21,7 +21,7 @@ int ruleset_show(int argc, char **argv)
 	for (const struct ruleset_table *t = rs->tables; t && rs->n_rules < 10000; t = t->next)
 		for (const struct ruleset_chain *c = t->chains; c; c = c->next)
 			for (const struct ruleset_rule *r = c->rules; r; r = r->next) {
-				ruleset_print_rule(stdout, rs, r);
+				printf("%u: ", r->line);ruleset_print_rule(stdout, rs, r);
 				putchar('\n');
 			}
 	fprintf(stderr, "%u chains, %u rules, %zu bytes\n", rs->n_chains, rs->n_rules, rs->arena.used);

@@ -258,7 +258,7 @@ const char *decoder_chain_name(struct decoder *d, struct bytes name, struct byte
 	return decoder_text(d, bytes_of_string(text));
 }
 
-static struct ruleset_chain *chain_of(struct decoder *d, struct ruleset_table *t, const char *text)
+struct ruleset_chain *decoder_chain(struct decoder *d, struct ruleset_table *t, const char *text)
 {
 	struct ruleset_chain *c = decoder_find_chain(d, t, text);
 	if (c || !(c = decoder_alloc(d, sizeof *c)))
@@ -276,7 +276,7 @@ static void decode_chain(struct decoder *d, uint32_t family, struct bytes data)
 	struct attrs a, hook, counter;
 	attrs_parse(&a, data);
 	struct ruleset_table *t = table_of(d, family, a.at[NFTA_CHAIN_TABLE]);
-	struct ruleset_chain *c = t ? chain_of(d, t, decoder_chain_name(d, a.at[NFTA_CHAIN_NAME], a.at[NFTA_CHAIN_ID])) : NULL;
+	struct ruleset_chain *c = t ? decoder_chain(d, t, decoder_chain_name(d, a.at[NFTA_CHAIN_NAME], a.at[NFTA_CHAIN_ID])) : NULL;
 	if (!c)
 		return;
 	c->handle = attr_be64(a.at[NFTA_CHAIN_HANDLE]);
@@ -320,7 +320,7 @@ static void decode_rule(struct decoder *d, uint32_t family, uint16_t flags, stru
 	struct attrs a;
 	attrs_parse(&a, data);
 	struct ruleset_table *t = table_of(d, family, a.at[NFTA_RULE_TABLE]);
-	struct ruleset_chain *c = t ? chain_of(d, t, decoder_chain_name(d, a.at[NFTA_RULE_CHAIN], a.at[NFTA_RULE_CHAIN_ID])) : NULL;
+	struct ruleset_chain *c = t ? decoder_chain(d, t, decoder_chain_name(d, a.at[NFTA_RULE_CHAIN], a.at[NFTA_RULE_CHAIN_ID])) : NULL;
 	struct ruleset_rule *rule = c ? decoder_alloc(d, sizeof *rule) : NULL;
 	if (!rule)
 		return;
@@ -523,6 +523,17 @@ void decoder_free(struct decoder *d)
 	free(d->elements);
 	free(d->common);
 	free(d);
+}
+
+void decoder_replace(struct decoder *d, struct decoder *from)
+{
+	struct decoder old = *d;
+	*d = *from;
+	*from = old;
+	d->options = old.options;
+	for (const struct ruleset_gap *g = old.rs->gaps; g; g = g->next)
+		decoder_gap(d, NULL, "%s", g->what);
+	decoder_free(from);
 }
 
 static void number_all(struct ruleset *rs)

@@ -16,6 +16,8 @@ struct decoder *decoder_new(const char *source, const struct ruleset_options *op
 int decoder_message(struct decoder *d, const struct nlmsghdr *m);
 struct ruleset *decoder_ruleset(struct decoder *d); /* what there is so far; the decoder's */
 struct ruleset *decoder_finish(struct decoder *d);  /* sorts, numbers, hands over; NULL: no memory. Frees the decoder. */
+/* What `from` has read becomes d's; d's gaps stay. Frees `from`. */
+void decoder_replace(struct decoder *d, struct decoder *from);
 void decoder_free(struct decoder *d);		    /* with what it has read; NULL is allowed */
 
 /* ---- among the decoder's files ---- */
@@ -55,6 +57,8 @@ const char *decoder_text(struct decoder *d, struct bytes b); /* up to a NUL; "" 
 const char *decoder_chain_name(struct decoder *d, struct bytes name, struct bytes id);
 void decoder_gap(struct decoder *d, const struct ruleset_rule *rule, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Makes it if need be: maps of a text may name a chain that comes later. */
+struct ruleset_chain *decoder_chain(struct decoder *d, struct ruleset_table *t, const char *name);
 struct ruleset_chain *decoder_find_chain(struct decoder *d, const struct ruleset_table *t, const char *name);
 struct ruleset_set *decoder_find_set(struct decoder *d, const struct ruleset_table *t, const char *name, uint32_t id);
 void decoder_name(struct decoder *d, const struct ruleset_table *t, char kind, const char *name, uint32_t id, void *object);
@@ -63,7 +67,7 @@ void decoder_name(struct decoder *d, const struct ruleset_table *t, char kind, c
 void decode_set(struct decoder *d, struct ruleset_table *t, const struct attrs *a);
 void decode_elements(struct decoder *d, struct ruleset_set *set, struct bytes list);
 void decoder_fill_done(struct decoder *d); /* the elements that were gathered go into their set */
-bool decode_verdict(struct decoder *d, const struct ruleset_table *t, struct bytes data, struct verdict *out);
+bool decode_verdict(struct decoder *d, struct ruleset_table *t, struct bytes data, struct verdict *out);
 
 /* decode_rule.c */
 void decode_expressions(struct decoder *d, struct ruleset_table *t, struct ruleset_rule *rule, struct bytes list, struct step **steps);

@@ -70,7 +70,7 @@ static const uint8_t *pack_value(struct decoder *d, struct bytes nested, size_t 
 	return decoder_pack(d, value, len);
 }
 
-bool decode_verdict(struct decoder *d, const struct ruleset_table *t, struct bytes data, struct verdict *out)
+bool decode_verdict(struct decoder *d, struct ruleset_table *t, struct bytes data, struct verdict *out)
 {
 	struct attrs a, verdict;
 	attrs_parse(&a, data);
@@ -81,7 +81,7 @@ bool decode_verdict(struct decoder *d, const struct ruleset_table *t, struct byt
 	out->chain = NULL;
 	if (out->code != NFT_JUMP && out->code != NFT_GOTO)
 		return true;
-	out->chain = decoder_find_chain(d, t, decoder_chain_name(d, verdict.at[NFTA_VERDICT_CHAIN], verdict.at[NFTA_VERDICT_CHAIN_ID]));
+	out->chain = decoder_chain(d, t, decoder_chain_name(d, verdict.at[NFTA_VERDICT_CHAIN], verdict.at[NFTA_VERDICT_CHAIN_ID]));
 	return out->chain != NULL;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <nftables/libnftables.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +175,9 @@ static bool try_once(struct reading *r, struct stub *stub, bool may_repeat)
 
 static void child(int fd, struct reading *r)
 {
+	static const int ends[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		signal(ends[i], SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	r->out = fdopen(fd, "w");
 	struct stub stub = {.message = pass_on, .context = r};
