@@ -20,18 +20,42 @@
 /* ---- capabilities ---- */
 
 /* Sockets that need more (the raw ones that answers leave by) are open; the rest of the program's life is netlink to netfilter. */
-static int keep_net_admin(struct error *error)
+static int keep_net_admin(unsigned read_search /* CAPNG_PERMITTED, CAPNG_EFFECTIVE */, bool bounds, struct error *error)
+{
+	capng_clear(CAPNG_SELECT_BOTH);
+	int r = capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+	if (bounds && r == 0)
+		(void)capng_apply(CAPNG_SELECT_BOUNDS);
+	if (r == 0 && read_search)
+		r = capng_update(CAPNG_ADD, (capng_type_t)read_search, CAP_DAC_READ_SEARCH);
+	return r || capng_apply(CAPNG_SELECT_CAPS) ? error_set(error, EPERM, "capabilities could not be dropped") : 0;
+}
+
+static const char *unreadable(const struct confine_settings *s)
+{
+	for (size_t i = 0; i < s->n_again; i++) {
+		int fd = open(s->again[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd < 0 && errno == EACCES)
+			return s->again[i];
+		if (fd >= 0)
+			close(fd);
+	}
+	return NULL;
+}
+
+/* Rules are often another user's, who fetches them. The right to read them is for what Landlock shows, not for the whole tree. */
+static int drop_capabilities(const struct confine_settings *s, struct confine_report *report, struct error *error)
 {
 	/* cutting the bounding set needs CAP_SETPCAP, which a unit or an ordinary user's namespace need not have given: then it is cut already */
-	bool bounds = capng_get_caps_process() == 0 && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
-	capng_clear(CAPNG_SELECT_BOTH);
-	if (capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN))
-		return error_set(error, EPERM, "capabilities could not be dropped");
-	if (bounds)
-		(void)capng_apply(CAPNG_SELECT_BOUNDS);
-	if (capng_apply(CAPNG_SELECT_CAPS))
-		return error_set(error, EPERM, "capabilities could not be dropped");
-	return 0;
+	bool known = capng_get_caps_process() == 0, bounds = known && capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+	bool more = known && report->landlock && capng_have_capability(CAPNG_PERMITTED, CAP_DAC_READ_SEARCH);
+	int r = keep_net_admin(more ? CAPNG_PERMITTED : 0, bounds, error);
+	if (r < 0)
+		return r;
+	report->capabilities = true;
+	report->others = unreadable(s);
+	report->read_search = more && report->others;
+	return more ? keep_net_admin(report->others ? CAPNG_PERMITTED | CAPNG_EFFECTIVE : 0, false, error) : 0;
 }
 
 /* ---- Landlock ---- */
@@ -219,12 +243,16 @@ static int restrict_calls(struct confine_report *report, struct error *error)
 int confine_process(const struct confine_settings *s, struct confine_report *report, struct error *error)
 {
 	*report = (struct confine_report){0};
-	int r = keep_net_admin(error);
-	if (r < 0)
-		return r;
-	report->capabilities = true;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_set(error, errno, "no_new_privs: %s", strerror(errno));
-	r = restrict_files(s, report, error);
-	return r < 0 ? r : restrict_calls(report, error);
+	int r = restrict_files(s, report, error);
+	if (r == 0)
+		r = drop_capabilities(s, report, error);
+	if (r == 0)
+		r = restrict_calls(report, error);
+	if (r == 0 && report->read_search && !report->seccomp) { /* open_by_handle_at(2) passes by Landlock */
+		report->read_search = false;
+		r = keep_net_admin(0, false, error);
+	}
+	return r;
 }

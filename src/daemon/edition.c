@@ -32,31 +32,67 @@ static int load_pattern(struct edition *e, struct rule_set *rules, const char *p
 	return 0;
 }
 
-static int load_configured(struct edition *e, struct rule_set *rules, struct error *error)
+/* Patterns of rule files, in order; `must`: named by an option. Ends with the first that is not 0. */
+typedef int (*pattern_visit)(void *context, const char *pattern, bool must);
+
+static int visit_configured(struct conf *conf, pattern_visit visit, void *context)
 {
-	struct conf *files = conf_get(e->conf, "rule-files");
-	const char *folder = conf_string(e->conf, "default-rule-path", "/etc/suricata/rules");
-	for (struct conf *c = files ? files->first : NULL; c; c = c->next) {
+	struct conf *files = conf_get(conf, "rule-files");
+	const char *folder = conf_string(conf, "default-rule-path", "/etc/suricata/rules");
+	int rc = 0;
+	for (struct conf *c = files ? files->first : NULL; c && rc == 0; c = c->next) {
 		if (!c->value)
 			continue;
 		char *path = c->value[0] == '/' ? xstrdup(c->value) : xasprintf("%s/%s", folder, c->value);
-		int rc = load_pattern(e, rules, path, false, error);
+		rc = visit(context, path, false);
 		free(path);
-		if (rc)
-			return rc;
 	}
+	return rc;
+}
+
+static int visit_patterns(const struct runtime_options *o, struct conf *conf, pattern_visit visit, void *context)
+{
+	if (o->no_detection)
+		return 0;
+	int rc = o->rules_only ? visit(context, o->rules_only, true) : visit_configured(conf, visit, context);
+	for (size_t i = 0; rc == 0 && i < o->n_rules_more; i++)
+		rc = visit(context, o->rules_more[i], true);
+	return rc;
+}
+
+struct rule_loading {
+	struct edition *edition;
+	struct rule_set *rules;
+	struct error *error;
+};
+
+static int load_visited(void *context, const char *pattern, bool must)
+{
+	struct rule_loading *l = context;
+	return load_pattern(l->edition, l->rules, pattern, must, l->error);
+}
+
+struct file_listing {
+	void (*visit)(void *context, const char *path);
+	void *context;
+};
+
+static int list_visited(void *context, const char *pattern, bool must)
+{
+	struct file_listing *l = context;
+	glob_t found;
+	(void)must;
+	if (glob(pattern, 0, NULL, &found))
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		l->visit(l->context, found.gl_pathv[i]);
+	globfree(&found);
 	return 0;
 }
 
-static int load_rules(struct edition *e, const struct runtime *r, struct rule_set *rules, struct error *error)
+void edition_rule_files(const struct runtime_options *o, struct conf *conf, void (*visit)(void *context, const char *path), void *context)
 {
-	const struct runtime_options *o = &r->options;
-	if (o->no_detection)
-		return 0;
-	int rc = o->rules_only ? load_pattern(e, rules, o->rules_only, true, error) : load_configured(e, rules, error);
-	for (size_t i = 0; rc == 0 && i < o->n_rules_more; i++)
-		rc = load_pattern(e, rules, o->rules_more[i], true, error);
-	return rc;
+	(void)visit_patterns(o, conf, list_visited, &(struct file_listing){visit, context});
 }
 
 /* A path of the configuration, and the name of a tree in it. */
@@ -121,7 +157,7 @@ static int read_rules(struct edition *e, const struct runtime *r, struct error *
 	struct compile_context ctx = {.vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf, .registry = r->registry, .ips = r->options.ips,
 				      .strict = r->options.errors_fatal};
 	struct load *l = load_begin(r->parts, rules, &ctx, environment_of(e));
-	int rc = load_rules(e, r, rules, error);
+	int rc = visit_patterns(&r->options, e->conf, load_visited, &(struct rule_loading){e, rules, error});
 	if (rc || load_count(l) == 0) {
 		load_abandon(l);
 		return rc;

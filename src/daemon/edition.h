@@ -9,6 +9,7 @@
 #include "output/output.h"
 
 struct runtime;
+struct runtime_options;
 
 /*
  * Over an edition that is made while another one is in force: its memory, and whether it is wanted still. Looked at between parts: rules, each database.
@@ -45,6 +46,8 @@ struct edition {
  * edition_findings have it. `watch` may be NULL.
  */
 struct edition *edition_load(const struct runtime *r, struct conf *conf, struct edition_watch *watch, struct error *error);
+/* Calls back for each rule file that options and configuration name, as far as they are there; `text` is the caller's for the call alone. */
+void edition_rule_files(const struct runtime_options *o, struct conf *conf, void (*visit)(void *context, const char *path), void *context);
 void edition_free(struct edition *e); /* NULL is allowed */
 struct output_rules edition_rules(const struct edition *e); /* for the records */
 const struct rule_set *edition_findings(const struct edition *e);

@@ -53,6 +53,8 @@ static int remove_folders(void **state)
 	return system(command);
 }
 
+static const char *theirs; /* a file that is read again */
+
 /* Runs `check` confined; its result, or 100 if the confinement itself failed. */
 static int confined(int (*check)(const struct confine_report *report))
 {
@@ -62,7 +64,7 @@ static int confined(int (*check)(const struct confine_report *report))
 		char file[80];
 		snprintf(file, sizeof file, "%s/f", readable); /* a file stands for its folder */
 		const char *reads[] = {file}, *writes[] = {writable, "/nowhere/at/all"};
-		struct confine_settings s = {.readable = reads, .n_readable = 1, .writable = writes, .n_writable = 2};
+		struct confine_settings s = {.readable = reads, .n_readable = 1, .writable = writes, .n_writable = 2, .again = &theirs, .n_again = theirs != NULL};
 		struct confine_report report;
 		struct error error = {0};
 		if (confine_process(&s, &report, &error) < 0) {
@@ -116,10 +118,8 @@ static int check_calls(const struct confine_report *r)
 	return getpid() > 0 ? 0 : 3;
 }
 
-static int check_capabilities(const struct confine_report *r)
+static unsigned long long capabilities_now(void)
 {
-	if (!r->capabilities)
-		return 1;
 	unsigned long long effective = ~0ULL;
 	char line[128];
 	FILE *f = fopen("/proc/self/status", "re");
@@ -128,7 +128,26 @@ static int check_capabilities(const struct confine_report *r)
 			effective = strtoull(line + 7, NULL, 16);
 	if (f)
 		fclose(f);
-	return effective & ~(1ULL << 12) /* CAP_NET_ADMIN */ ? 2 : 0;
+	return effective;
+}
+
+static int check_capabilities(const struct confine_report *r)
+{
+	if (!r->capabilities || r->others || r->read_search)
+		return 1;
+	return capabilities_now() & ~(1ULL << 12) /* CAP_NET_ADMIN */ ? 2 : 0;
+}
+
+/* A file of another user: it can be read, others of his elsewhere cannot, and nothing can be written. */
+static int check_theirs(const struct confine_report *r)
+{
+	if (!r->landlock || !r->seccomp)
+		return r->read_search ? 1 : 77;
+	if (!r->read_search || !r->others || strcmp(r->others, theirs) != 0)
+		return 2;
+	if (capabilities_now() & ~(1ULL << 12 | 1ULL << 2) /* CAP_NET_ADMIN, CAP_DAC_READ_SEARCH */)
+		return 3;
+	return try_open(readable, "theirs", O_RDONLY) || try_open(readable, "theirs", O_WRONLY) != EACCES || try_open(hidden, "theirs", O_RDONLY) != EACCES ? 4 : 0;
 }
 
 static void expect_confined(int (*check)(const struct confine_report *))
@@ -157,8 +176,34 @@ static void test_capabilities(void **state)
 	expect_confined(check_capabilities);
 }
 
+static void make_theirs(const char *folder, char *path, size_t room)
+{
+	snprintf(path, room, "%s/theirs", folder);
+	write_file(path);
+	assert_int_equal(chmod(path, 0600), 0);
+	if (chown(path, 12345, 12345) < 0)
+		skip(); /* only root gives files away */
+}
+
+static void test_theirs(void **state)
+{
+	static char path[80], elsewhere[80];
+	(void)state;
+	if (geteuid())
+		skip();
+	make_theirs(readable, path, sizeof path);
+	make_theirs(hidden, elsewhere, sizeof elsewhere);
+	theirs = path;
+	int status = confined(check_theirs);
+	theirs = NULL;
+	if (status == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_calls), cmocka_unit_test(test_capabilities)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_calls), cmocka_unit_test(test_capabilities),
+					   cmocka_unit_test(test_theirs)};
 	return cmocka_run_group_tests(tests, make_folders, remove_folders);
 }

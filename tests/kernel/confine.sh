@@ -23,6 +23,18 @@ check "it ended well" test $? = 0
 check "and an attack does not, with its record written" some 'r["event_type"] == "alert" and r["alert"]["signature_id"] == 1'
 check "the table is gone" fails has_table
 
+# ---- rules that belong to who fetches them ----
+chmod 600 "$tmp/test.rules"
+if chown 12345:12345 "$tmp/test.rules" 2>/dev/null; then
+	start -v <"$tmp/attack.rules" || exit
+	check "rules of another user: the right to read them stays, in every thread" each_thread CapEff 0000000000001004
+	check "and it is said" grep -q 'another user to read: CAP_DAC_READ_SEARCH stays' "$tmp/run.txt"
+	check "so a reload reads them" "$SLUICE" reload
+	check "it ends" stop
+else
+	echo "skip confine: only root can give a file away"
+fi
+
 start --no-sandbox <"$tmp/attack.rules" || exit
 check "--no-sandbox leaves system calls alone" each_thread Seccomp 0
 check "and says so loudly" grep -q 'no-sandbox: no Landlock, no seccomp' "$tmp/run.txt"
