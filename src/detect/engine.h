@@ -305,6 +305,7 @@ struct inspect {
 	struct stream_chunk chunk;
 	uint64_t fresh;
 	bool has_chunk;
+	bool joined;               /* several packets' bytes are searched as one: a pattern's place says nothing */
 };
 static inline struct inspect *inspect_of(struct detect_scratch *s)
 {
@@ -317,6 +318,8 @@ void inspect_sort(struct inspect *in);
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 /* All of a list that ends with NULL, those of one pool in one search. `data` is all that can be seen. */
 void prefilters_scan(const struct prefilter *const *list, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
+/* Of several packets, each of `size` bytes but the last: the candidates of each of them, and maybe more. */
+void prefilters_scan_pieces(const struct prefilter *const *list, struct inspect *in, struct bytes data, size_t size);
 
 /* inspect.c */
 bool header_matches(const struct packet *p, const struct signature *sig, int direction); /* addresses, ports, protocol: what a group knows */

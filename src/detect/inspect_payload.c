@@ -184,12 +184,10 @@ static bool is_established(const struct detect_scratch *s)
 }
 
 /* What the packet's group looks for, and what its flow's protocol adds. */
-static void scan_all(struct detect_scratch *s, enum payload_kind kind, const struct prefilter *const *of_group, struct bytes data, uint64_t offset,
-		     uint64_t fresh)
+static void all_prefilters(struct detect_scratch *s, enum payload_kind kind, const struct prefilter *const *of_group, const struct prefilter **list)
 {
 	const struct payload_point *point = &s->engine->payload[kind][s->direction][is_established(s)];
 	const struct app_flow *a = s->flow ? s->flow->app : NULL;
-	const struct prefilter *list[POINT_PREFILTERS_MAX + 1];
 	unsigned n = 0;
 	while (of_group[n]) {
 		list[n] = of_group[n];
@@ -198,6 +196,13 @@ static void scan_all(struct detect_scratch *s, enum payload_kind kind, const str
 	if (point->by_app && a && a->proto)
 		n = add_app_scan(list, n, &point->by_app[app_protocol_index(a->proto)]);
 	list[n] = NULL;
+}
+
+static void scan_all(struct detect_scratch *s, enum payload_kind kind, const struct prefilter *const *of_group, struct bytes data, uint64_t offset,
+		     uint64_t fresh)
+{
+	const struct prefilter *list[POINT_PREFILTERS_MAX + 1];
+	all_prefilters(s, kind, of_group, list);
 	prefilters_scan(list, inspect_of(s), data, offset, fresh);
 }
 
@@ -222,18 +227,13 @@ static void find_in_stream(struct detect_scratch *s, bool flush)
 	scan_all(s, PAYLOAD_STREAM, in->group->stream[is_established(s)], in->chunk.data, in->chunk.offset, fresh);
 }
 
-/* Offsets count from each segment's start. Where nothing is looked for in packets, nothing is cut. */
+/* Offsets count from each segment's start. */
 static void find_in_pieces(struct detect_scratch *s)
 {
 	struct inspect *in = inspect_of(s);
-	enum payload_kind kind = (enum payload_kind)in->group->key.kind;
-	const struct prefilter *const *list = in->group->packet[is_established(s)];
-	if (!list[0] && !s->engine->payload[kind][s->direction][is_established(s)].by_app)
-		return;
-	struct bytes all = s->packet->payload;
-	size_t size = stream_piece_size(s->packet);
-	for (size_t at = 0; at < all.len; at += size)
-		scan_all(s, kind, list, bytes_slice(all, at, size), 0, 0);
+	const struct prefilter *list[POINT_PREFILTERS_MAX + 1];
+	all_prefilters(s, (enum payload_kind)in->group->key.kind, in->group->packet[is_established(s)], list);
+	prefilters_scan_pieces(list, in, s->packet->payload, stream_piece_size(s->packet));
 }
 
 static void find_in_packet(struct detect_scratch *s)

@@ -21,7 +21,7 @@ static void on_needle(void *context, uint32_t id, size_t to)
 		const struct prefilter_part *part = c->part[i];
 		const struct prefilter_entry *x = part->entry + part->first[id], *end = part->entry + part->first[id + 1];
 		for (; x < end; x++)
-			if ((!x->latest || c->offset + to <= x->latest) && bits_test(c->member, x->number))
+			if ((!x->latest || c->in->joined || c->offset + to <= x->latest) && bits_test(c->member, x->number))
 				inspect_add(c->in, x->number);
 	}
 }
@@ -127,6 +127,28 @@ void prefilters_scan(const struct prefilter *const *list, struct inspect *in, st
 		else if (!is_pool_seen(list, i))
 			scan_pool(list + i, n - i, in, data, offset, fresh);
 	}
+}
+
+/*
+ * A search for each piece would cost more than one over all of them. It also finds what lies across their ends or too far behind a beginning; so
+ * only where the beginning is all that is searched, and where patterns have one place, each piece is looked at by itself.
+ */
+void prefilters_scan_pieces(const struct prefilter *const *list, struct inspect *in, struct bytes data, size_t size)
+{
+	const struct prefilter *rest[POINT_PREFILTERS_MAX + 1];
+	unsigned n = 0;
+	for (; *list; list++) {
+		for (size_t at = 0; at < data.len && (*list)->limit; at += size)
+			prefilter_scan(*list, in, bytes_slice(data, at, size), 0, 0);
+		for (size_t at = 0; at < data.len && !(*list)->limit && (*list)->anchors; at += size)
+			anchors_scan((*list)->anchors, in, bytes_slice(data, at, size), 0, 0);
+		if (!(*list)->limit)
+			rest[n++] = *list;
+	}
+	rest[n] = NULL;
+	in->joined = true;
+	prefilters_scan(rest, in, data, 0, 0);
+	in->joined = false;
 }
 
 void inspect_begin(struct inspect *in)

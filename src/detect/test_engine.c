@@ -247,13 +247,13 @@ static void random_bytes(uint8_t *out, size_t n, unsigned letters)
 
 enum { N_PATTERNS = 400 };
 
-static void searching(void **state)
+/* By the library, as in payloads; or by windows, as in small buffers. */
+static void search_buffer(unsigned buffer, bool by_windows)
 {
-	(void)state;
 	static uint8_t bytes[N_PATTERNS][48], data[600];
 	struct engine e = {0};
 	struct error error = {0};
-	struct prefilter *p = prefilter_new(&e, BUFFER_PAYLOAD, NULL, 0);
+	struct prefilter *p = prefilter_new(&e, buffer, NULL, 0);
 	e.n_sigs = N_PATTERNS;
 	struct pattern_choice choice[N_PATTERNS];
 	for (uint32_t i = 0; i < N_PATTERNS; i++) {
@@ -263,6 +263,7 @@ static void searching(void **state)
 		prefilter_add(p, i, &choice[i]);
 	}
 	assert_int_equal(prefilters_compile(&e, &error), 0);
+	assert_int_equal(p->part->database->needles != NULL, by_windows);
 	uint64_t all[(N_PATTERNS + 63) / 64];
 	memset(all, 0xff, sizeof all);
 	struct group_rules rules = {.member = all};
@@ -282,6 +283,57 @@ static void searching(void **state)
 			assert_int_equal(seen[i] == in.round, contains(hay, head, choice[i].nocase, end));
 		}
 	}
+	prefilters_free(&e);
+}
+
+static void searching(void **state)
+{
+	(void)state;
+	search_buffer(BUFFER_PAYLOAD, false);
+	search_buffer(BUFFER_APP, true);
+}
+
+/* Merged packets are searched as one, yet each finds what it would have found by itself. */
+static void searching_pieces(void **state)
+{
+	(void)state;
+	enum { PIECE = 700, FAR = 600 };
+	static uint8_t data[3 * PIECE - 100];
+	struct engine e = {0};
+	struct error error = {0};
+	struct prefilter *far = prefilter_new(&e, BUFFER_PAYLOAD, NULL, 0), *near = prefilter_new(&e, BUFFER_PAYLOAD, NULL, 0);
+	const struct prefilter *list[] = {far, near, NULL};
+	prefilter_add(far, 0, &(struct pattern_choice){BYTES_LITERAL("anywhere"), false, 0, 0});
+	prefilter_add(far, 1, &(struct pattern_choice){BYTES_LITERAL("up to there"), false, FAR, 0});
+	prefilter_add(far, 2, &(struct pattern_choice){BYTES_LITERAL("one place"), false, 20 + 9, 20});
+	prefilter_add(near, 3, &(struct pattern_choice){BYTES_LITERAL("beginning"), false, 40, 0});
+	assert_int_equal(prefilters_compile(&e, &error), 0);
+	assert_int_equal(far->limit, 0);
+	assert_int_equal(near->limit, 40);
+	uint64_t all = 15;
+	struct group_rules rules = {.member = &all};
+	struct group group = {.rules = &rules};
+	uint32_t seen[4] = {0}, candidate[4];
+	struct inspect in = {.scratch = e.scratch, .group = &group, .seen = seen, .candidate = candidate, .room = 4};
+	static const struct { uint32_t id; const char *text; size_t at; bool found; } l[] = {
+		{0, "anywhere", PIECE + 640, true}, {1, "up to there", PIECE + 10, true}, {1, "up to there", 2 * PIECE + 400, true}, {2, "one place", 20, true},
+		{2, "one place", PIECE + 20, true}, {2, "one place", PIECE + 21, false}, {2, "one place", 2 * PIECE + 20, true}, {3, "beginning", PIECE + 31, true},
+		{3, "beginning", PIECE + 32, false}, {3, "beginning", PIECE - 4, false}, {3, "beginning", 2 * PIECE, true},
+	};
+	for (size_t i = 0; i < sizeof l / sizeof l[0]; i++) {
+		memset(data, '.', sizeof data);
+		memcpy(data + l[i].at, l[i].text, strlen(l[i].text));
+		inspect_begin(&in);
+		prefilters_scan_pieces(list, &in, bytes_of(data, sizeof data), PIECE);
+		if ((seen[l[i].id] == in.round) != l[i].found || in.n_candidates != l[i].found)
+			fail_msg("%s at %zu: %zu candidates", l[i].text, l[i].at, in.n_candidates);
+	}
+	/* too far behind its piece's beginning first, then not: the library reports a pattern once */
+	memcpy(data + FAR, "up to there", 11);
+	memcpy(data + PIECE + 10, "up to there", 11);
+	inspect_begin(&in);
+	prefilters_scan_pieces(list, &in, bytes_of(data, sizeof data), PIECE);
+	assert_int_equal(seen[1], in.round);
 	prefilters_free(&e);
 }
 
@@ -460,7 +512,7 @@ static void cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(types), cmocka_unit_test(order), cmocka_unit_test(groups), cmocka_unit_test(group_in_flow), cmocka_unit_test(searching), cmocka_unit_test(anchored),
+		cmocka_unit_test(types), cmocka_unit_test(order), cmocka_unit_test(groups), cmocka_unit_test(group_in_flow), cmocka_unit_test(searching), cmocka_unit_test(searching_pieces), cmocka_unit_test(anchored),
 		cmocka_unit_test(searching_what_is_new), cmocka_unit_test(shared_databases), cmocka_unit_test(cache),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
