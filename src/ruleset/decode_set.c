@@ -151,7 +151,7 @@ static void decode_element(struct decoder *d, struct ruleset_set *set, struct by
 
 static bool keeps_elements(const struct decoder *d, const struct ruleset_set *set)
 {
-	return !d->options || !d->options->no_elements || (set->flags & NFT_SET_ANONYMOUS);
+	return !d->options || !d->options->no_elements || (set->flags & NFT_SET_ANONYMOUS) || set->data_type == NFT_DATA_VERDICT;
 }
 
 void decode_elements(struct decoder *d, struct ruleset_set *set, struct bytes list)
