@@ -64,6 +64,30 @@ static size_t utf8_length(const uint8_t *p, size_t left)
 	return n;
 }
 
+/* Eight bytes: whether none of them is beyond ASCII, or one that JSON wants escaped. The tests may err to the safe side behind the first such byte. */
+static inline bool are_plain(const uint8_t *p)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\', delete = v ^ ones * 0x7f;
+	return !((v | (v - ones * 0x20) | (quote - ones) | (backslash - ones) | (delete - ones)) & tops);
+}
+
+/* How much at the beginning is copied as it is. */
+static size_t plain_length(struct bytes b)
+{
+	size_t i = 0;
+	while (i + 8 <= b.len && are_plain(b.data + i))
+		i += 8;
+	for (; i < b.len; i++) {
+		uint8_t c = b.data[i];
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			break;
+	}
+	return i;
+}
+
 static bool is_utf8(struct bytes b)
 {
 	for (size_t i = 0; i < b.len;) {
@@ -132,8 +156,10 @@ void json_bytes(struct json *j, const char *key, struct bytes value)
 {
 	begin(j, key);
 	buffer_add_byte(j->out, '"');
-	if (value.len)
-		add_bytes(j->out, value);
+	size_t plain = plain_length(value);
+	buffer_add(j->out, value.data, plain);
+	if (plain < value.len)
+		add_bytes(j->out, bytes_from(value, plain));
 	buffer_add_byte(j->out, '"');
 }
 

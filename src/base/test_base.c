@@ -7,6 +7,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -62,6 +63,30 @@ static void json_escapes(void **state)
 	assert_string_equal(written(BYTES_LITERAL("\xed\xa0\x80")), "{\"v\":\"\\\\xed\\\\xa0\\\\x80\",\"n\":18446744073709551615}");
 }
 
+/* Each byte at each place of strings of several lengths, as RFC 8259 section 7 and our way with what is no UTF-8 have it. */
+static void json_escapes_at_each_place(void **state)
+{
+	(void)state;
+	char text[24], expected[80];
+	for (size_t len = 1; len <= sizeof text; len++)
+		for (size_t at = 0; at < len; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				const char *escape = strchr("\"\"\\\\\bb\tt\nn\ff\rr", (int)c); /* the byte, and its letter */
+				char shown[8] = {(char)c};
+				if (c == '"' || c == '\\' || c == '\b' || c == '\t' || c == '\n' || c == '\f' || c == '\r')
+					snprintf(shown, sizeof shown, "\\%c", escape[1]);
+				else if (c < 0x20 || c == 0x7f)
+					snprintf(shown, sizeof shown, "\\u%04x", c);
+				else if (c >= 0x80)
+					snprintf(shown, sizeof shown, "\\\\x%02x", c);
+				memset(text, '~', sizeof text);
+				text[at] = (char)c;
+				snprintf(expected, sizeof expected, "{\"v\":\"%.*s%s%.*s\",\"n\":18446744073709551615}", (int)at, "~~~~~~~~~~~~~~~~~~~~~~~~", shown,
+					 (int)(len - at - 1), "~~~~~~~~~~~~~~~~~~~~~~~~");
+				assert_string_equal(written(bytes_of(text, len)), expected);
+			}
+}
+
 static void times_and_addresses_print(void **state)
 {
 	(void)state;
@@ -97,6 +122,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_stop_at_the_end), cmocka_unit_test(finds_whatever_the_case), cmocka_unit_test(json_escapes),
+		cmocka_unit_test(json_escapes_at_each_place),
 		cmocka_unit_test(times_and_addresses_print), cmocka_unit_test(slabs_hand_out_zeroed_objects),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
