@@ -27,6 +27,7 @@ struct check {
 	struct rule_lists *lists;
 	struct app_context *app;
 	struct detect_registry *registry;
+	struct detect_files *asked;
 	struct rule_set rules;
 	size_t evaluated, unsupported, partial, skipped;
 	struct policy *policy;
@@ -103,9 +104,10 @@ static int read_configuration(struct check *c, struct error *error)
 	c->vars = rule_vars_read(c->conf, error);
 	c->lists = c->vars ? rule_lists_read(c->conf, &c->rules, error) : NULL;
 	c->app = c->lists ? app_context_new(c->conf, false, error) : NULL;
-	c->registry = c->app ? detect_registry_new(c->conf, error) : NULL;
+	c->asked = c->app ? detect_files_read(c->conf, error) : NULL;
+	c->registry = detect_registry_new();
 	struct policy_context about = {.vars = c->vars, .lists = c->lists};
-	c->policy = c->registry ? policy_read(c->conf, &about, error) : NULL;
+	c->policy = c->asked ? policy_read(c->conf, &about, error) : NULL;
 	return c->policy ? 0 : -EINVAL;
 }
 
@@ -183,7 +185,7 @@ static void compile_rules(struct check *c)
 	struct arena arena;
 	arena_init(&arena, 1 << 20);
 	struct compile_context ctx = {.arena = &arena, .findings = &c->rules, .vars = c->vars, .lists = c->lists, .app = c->app, .conf = c->conf,
-				      .registry = c->registry, .strict = c->strict};
+				      .registry = c->registry, .files = c->asked, .strict = c->strict};
 	for (const struct rule *r = c->rules.first; r; r = r->next) {
 		if (!r->active)
 			continue;
@@ -333,6 +335,7 @@ static void check_deinit(struct check *c)
 	rule_set_free(&c->rules);
 	policy_free(c->policy);
 	detect_registry_free(c->registry);
+	detect_files_free(c->asked);
 	app_context_free(c->app);
 	rule_lists_free(c->lists);
 	rule_vars_free(c->vars);

@@ -159,6 +159,8 @@ static int allow_all(const struct landlock *l, const struct confine_settings *s)
 		r = allow_below(l, always[i], READS);
 	for (size_t i = 0; i < s->n_readable && r == 0; i++)
 		r = allow_folder_of(l, s->readable[i], READS);
+	for (size_t i = 0; i < s->n_again && r == 0; i++)
+		r = allow_folder_of(l, s->again[i], READS);
 	for (size_t i = 0; i < s->n_writable && r == 0; i++)
 		r = allow_below(l, s->writable[i], CHANGES);
 	if (r == 0 && s->removable)

@@ -15,7 +15,7 @@ struct confine_settings {
 	struct conf *conf;           /* every absolute path that it names may be read; security.landlock.directories add to it */
 	const char *const *readable; size_t n_readable; /* files or folders; of a file its folder */
 	const char *const *writable; size_t n_writable; /* folders, made before; those that are not there are left out */
-	const char *const *again; size_t n_again; /* files that are read again later */
+	const char *const *again; size_t n_again; /* files that are read again later; of each its folder may be read */
 	const char *removable;       /* a file that is made already and may be removed (with others of its folder); NULL: none */
 };
 

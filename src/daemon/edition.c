@@ -154,7 +154,7 @@ static int read_rules(struct edition *e, const struct runtime *r, struct error *
 {
 	uint8_t digest[SHA256_DIGEST_SIZE];
 	struct rule_set *rules = e->findings;
-	struct compile_context ctx = {.vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf, .registry = r->registry, .ips = r->options.ips,
+	struct compile_context ctx = {.vars = e->vars, .lists = e->lists, .app = r->app, .conf = e->conf, .registry = r->registry, .files = e->files, .ips = r->options.ips,
 				      .strict = r->options.errors_fatal};
 	struct load *l = load_begin(r->parts, rules, &ctx, environment_of(e));
 	int rc = visit_patterns(&r->options, e->conf, load_visited, &(struct rule_loading){e, rules, error});
@@ -204,7 +204,8 @@ static int edition_read(struct edition *e, const struct runtime *r, struct editi
 	e->engine_settings.stream_inline = r->stream.inline_mode;
 	e->vars = rc == 0 ? rule_vars_read(e->conf, error) : NULL;
 	e->lists = e->vars ? rule_lists_read(e->conf, rules, error) : NULL;
-	if (!e->lists)
+	e->files = e->lists ? detect_files_read(e->conf, error) : NULL;
+	if (!e->files)
 		return -EINVAL;
 	rc = respond_settings_read(&e->respond, e->conf, e->vars, r->options.ips, rules, error);
 	e->respond.ids_only = r->options.ids_only;
@@ -237,6 +238,7 @@ void edition_free(struct edition *e)
 	if (!e)
 		return;
 	engine_free(e->engine);
+	detect_files_free(e->files);
 	if (e->findings)
 		rule_set_free(e->findings);
 	free(e->findings);
@@ -301,7 +303,8 @@ static bool is_about_rules(const char *path)
 {
 	static const char *const trees[] = {"vars", "rule-files", "default-rule-path", "classification-file", "reference-config-file", "threshold-file",
 					    "action-order", "respond.profile", "respond.rules", "respond.allow", "respond.sets", "respond.block.for",
-					    "include", "reload"};
+					    "include", "reload", "reputation-files", "reputation-categories-file", "default-reputation-path",
+					    "geoip-database", "datasets"};
 	for (size_t i = 0; i < sizeof trees / sizeof *trees; i++)
 		if (is_below(path, trees[i]))
 			return true;

@@ -37,6 +37,7 @@ struct edition {
 	struct engine_settings engine_settings;
 	uint64_t memory_limit;     /* reload.memory-limit: bytes that making it may take; 0: any */
 	struct respond_settings respond;
+	struct detect_files *files; /* that its rules ask */
 	struct engine *engine;     /* NULL: no rules */
 	struct rule_set *findings; /* of the files, and of the rules when there is no engine */
 };

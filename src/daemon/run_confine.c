@@ -29,6 +29,7 @@ static struct again files_again(const struct live *l)
 	const struct runtime_options *o = &l->runtime.options;
 	struct again a = {0};
 	edition_rule_files(o, l->runtime.conf, add_again, &a);
+	detect_files_visit(l->runtime.edition->files, add_again, &a);
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		add_again(&a, conf_string(l->runtime.conf, keys[i], ""));
 	for (size_t i = 0; i < o->n_includes; i++)

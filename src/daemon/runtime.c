@@ -99,9 +99,9 @@ int runtime_init(struct runtime *r, const struct runtime_options *o, struct erro
 		return rc;
 	r->host_os = host_os_read(r->conf, error);
 	r->app = r->host_os ? app_context_new(r->conf, o->ips, error) : NULL;
-	r->registry = r->app ? detect_registry_new(r->conf, error) : NULL;
-	if (!r->registry)
+	if (!r->app)
 		return -EINVAL;
+	r->registry = detect_registry_new();
 	rc = init_rules(r, error);
 	if (rc)
 		return rc;

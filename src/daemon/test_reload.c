@@ -38,18 +38,22 @@ static void put_rules(const char *text)
 	fclose(f);
 }
 
-static void begin(struct bench *b, const char *rules)
+static void begin_with(struct bench *b, const char *rules, const struct runtime_options *o)
 {
 	struct error error = {0};
-	static const char *const sets[] = {"detect.sgh-mpm-caching=no", "threshold-file="};
 	memset(b, 0, sizeof *b);
 	b->time = 1000000 * USEC_PER_SEC;
 	put_rules(rules);
-	struct runtime_options o = {.rules_only = rules_file, .no_output = true, .sets = sets, .n_sets = 2, .checksums = 0};
-	assert_int_equal(runtime_init(&b->runtime, &o, &error), 0);
+	assert_int_equal(runtime_init(&b->runtime, o, &error), 0);
 	b->state.shared = shared_new(1 << 20, 1);
 	b->worker = worker_new(&b->runtime, &b->state, 0);
 	assert_non_null(b->worker);
+}
+
+static void begin(struct bench *b, const char *rules)
+{
+	static const char *const sets[] = {"detect.sgh-mpm-caching=no", "threshold-file="};
+	begin_with(b, rules, &(struct runtime_options){.rules_only = rules_file, .no_output = true, .sets = sets, .n_sets = 2, .checksums = 0});
 }
 
 static void end(struct bench *b)
@@ -275,6 +279,61 @@ static void variables_change(void **state)
 	end(&b);
 }
 
+/* ---- files that rules ask ---- */
+
+static void put_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* Reputation and sets that are only loaded are as their files are; what rules put into a set stays. */
+static void asked_files_are_read_again(void **state)
+{
+	struct bench b;
+	struct error error = {0};
+	char *set = xasprintf("%s.set", rules_file), *hosts = xasprintf("%s.hosts", rules_file), *names = xasprintf("%s.names", rules_file);
+	char *rules = xasprintf("alert udp any any -> any any (msg:\"listed\"; ip.src; dataset:isset,listed,type ip,load %s; sid:1;)\n"
+				"alert udp any any -> any any (msg:\"new\"; ip.src; dataset:set,seen,type ip; sid:2;)\n"
+				"alert udp any any -> any any (msg:\"bad\"; iprep:src,BadHosts,>,10; sid:3;)\n", set);
+	char *files[] = {xasprintf("reputation-files.0=%s", hosts), xasprintf("reputation-categories-file=%s", names)};
+	const char *sets[] = {"detect.sgh-mpm-caching=no", "threshold-file=", files[0], files[1]};
+	struct runtime_options o = {.rules_only = rules_file, .no_output = true, .sets = sets, .n_sets = 4, .checksums = 0};
+	put_file(set, "203.0.113.1\n");
+	put_file(hosts, "192.0.2.1,1,9\n");
+	put_file(names, "1,BadHosts,bad ones\n");
+	begin_with(&b, rules, &o);
+	send(&b, "a"); /* from 192.0.2.1 */
+	assert_int_equal(count_of(&b, 1), 0);
+	assert_int_equal(count_of(&b, 2), 1);
+	assert_int_equal(count_of(&b, 3), 0);
+	put_file(set, "203.0.113.1\n192.0.2.1\n");
+	put_file(hosts, "192.0.2.1,1,99\n");
+	adopt(&b, load(&b, rules));
+	send(&b, "b");
+	assert_int_equal(count_of(&b, 1), 1);
+	assert_int_equal(count_of(&b, 2), 1); /* its address is in the set already */
+	assert_int_equal(count_of(&b, 3), 1);
+	put_file(set, "203.0.113.1\n");
+	adopt(&b, load(&b, rules));
+	send(&b, "c");
+	assert_int_equal(count_of(&b, 1), 1);
+	assert_int_equal(count_of(&b, 3), 2);
+	unlink(hosts);
+	assert_null(edition_load(&b.runtime, runtime_conf(&b.runtime.options, &error), NULL, &error));
+	assert_non_null(strstr(error.text, hosts));
+	send(&b, "d");
+	assert_int_equal(count_of(&b, 3), 3);
+	end(&b);
+	unlink(set);
+	unlink(names);
+	char *all[] = {set, hosts, names, rules, files[0], files[1]};
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		free(all[i]);
+}
+
 /* ---- a reload as a whole ---- */
 
 enum { MANY = 4000 };
@@ -434,7 +493,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_rules_act_and_bits_stay), cmocka_unit_test(counts_go_by_sid), cmocka_unit_test(generation_and_digest),
 		cmocka_unit_test(wrong_rules_are_counted), cmocka_unit_test(keys_that_need_a_restart), cmocka_unit_test(unchanged_parts_are_kept),
-		cmocka_unit_test(variables_change), cmocka_unit_test(memory_has_a_bound), cmocka_unit_test(given_up), cmocka_unit_test(stuck),
+		cmocka_unit_test(variables_change), cmocka_unit_test(asked_files_are_read_again),
+		cmocka_unit_test(memory_has_a_bound), cmocka_unit_test(given_up), cmocka_unit_test(stuck),
 	};
 	return cmocka_run_group_tests(tests, make_file, remove_file);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Data sets: values that rules ask for and change. They live in the registry, are loaded when the first rule names them, and are
- * saved when the registry goes. Each has a lock of its own; workers take it for reading unless a rule changes the set.
+ * Data sets: values that rules ask for and change. They are loaded when the first rule names them. Those that are saved, or filled by rules
+ * alone, live in the registry and are saved when that goes; the others are files' (registry.h), so that each reload reads them again. Each
+ * has a lock of its own; workers take it for reading unless a rule changes the set.
  */
 #define LOG_MODULE "datasets"
 #include "base/json.h"
@@ -377,6 +378,8 @@ static int set_load(struct builder *b, struct dataset *d, const struct wish *w, 
 	l.json.lines = l.format == FORMAT_NDJSON;
 	l.path = path;
 	l.must = !w->state;
+	if (path && b->ctx->files)
+		detect_files_note(b->ctx->files, path);
 	int rc = path ? file_load(d, &l, error) : 0;
 	free(path);
 	if (rc == 0 && !d->save && (w->save || w->state))
@@ -401,23 +404,50 @@ static void wish_from_conf(struct builder *b, struct wish *w)
 	w->save = w->save ? w->save : conf_string(c, "save", NULL);
 }
 
+/* Where a pointer to the set of that name stands in a list; NULL: there is none. */
+static struct dataset **set_find(struct dataset **list, const char *name)
+{
+	while (*list && strcmp((*list)->name, name))
+		list = &(*list)->next;
+	return *list ? list : NULL;
+}
+
+/* A set that is there already; false: this rule cannot use it. */
+static bool set_fits(const struct dataset *d, const struct wish *w, struct error *error)
+{
+	if (d->failed)
+		return error_set(error, EINVAL, "the set %s could not be loaded", w->name), false;
+	if (w->type != SET_NONE && w->type != d->type)
+		return error_set(error, EINVAL, "the set %s is of the type %s", w->name, type_names[d->type]), false;
+	if (w->reputation == d->reputation)
+		return true;
+	log_error("Cannot mix dataset and datarep values for set %s", w->name);
+	return error_set(error, EINVAL, "a set holds values alone or values with reputations: %s is used for both", w->name), false;
+}
+
+static void set_put(struct dataset **list, struct dataset *d)
+{
+	d->next = *list;
+	*list = d;
+}
+
 static struct dataset *set_get(struct builder *b, struct wish *w, struct error *error)
 {
-	struct registry_parts *parts = registry_parts(b->ctx->registry);
-	for (struct dataset *d = parts->datasets; d; d = d->next)
-		if (strcmp(d->name, w->name) == 0) {
-			if (d->failed)
-				return error_set(error, EINVAL, "the set %s could not be loaded", w->name), NULL;
-			if (w->type != SET_NONE && w->type != d->type)
-				return error_set(error, EINVAL, "the set %s is of the type %s", w->name, type_names[d->type]), NULL;
-			if (w->reputation != d->reputation) {
-				log_error("Cannot mix dataset and datarep values for set %s", w->name);
-				return error_set(error, EINVAL, "a set holds values alone or values with reputations: %s is used for both", w->name), NULL;
-			}
-			if (!d->save && (w->save || w->state))
-				d->save = data_path(b, w->save ? w->save : w->state);
+	struct dataset **kept = registry_datasets(b->ctx->registry), **read = b->ctx->files ? &b->ctx->files->datasets : NULL;
+	struct dataset **at = set_find(kept, w->name);
+	if (!at && read)
+		at = set_find(read, w->name);
+	if (at && !set_fits(*at, w, error))
+		return NULL;
+	if (at) {
+		struct dataset *d = *at;
+		if (d->save || !(w->save || w->state))
 			return d;
-		}
+		d->save = data_path(b, w->save ? w->save : w->state);
+		*at = d->next; /* from now on it is kept, if it was not */
+		set_put(kept, d);
+		return d;
+	}
 	wish_from_conf(b, w);
 	if (w->type == SET_NONE)
 		return error_set(error, EINVAL, "the set %s needs a type: string, md5, sha256, ipv4, ip", w->name), NULL;
@@ -427,8 +457,7 @@ static struct dataset *set_get(struct builder *b, struct wish *w, struct error *
 	d->reputation = w->reputation;
 	d->max = VALUES_MAX;
 	pthread_rwlock_init(&d->lock, NULL);
-	d->next = parts->datasets;
-	parts->datasets = d;
+	set_put(read && w->load && !w->save && !w->state ? read : kept, d);
 	d->failed = set_load(b, d, w, error) != 0;
 	return d->failed ? NULL : d;
 }

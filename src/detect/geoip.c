@@ -249,10 +249,11 @@ SETUP(geoip)
 			side = sides[i].side;
 			first = 1;
 		}
-	if (!b->ctx->registry || !registry_parts(b->ctx->registry)->geoip)
+	if (!b->ctx->files || !b->ctx->files->geoip)
 		return error_set(error, ENOTSUP, "geoip needs a database: geoip-database is not set");
 	struct geo_list *l = builder_alloc(b, sizeof *l + n * sizeof l->code[0]);
-	l->db = registry_parts(b->ctx->registry)->geoip;
+	b->ctx->alone = true;
+	l->db = b->ctx->files->geoip;
 	for (unsigned i = first; i < n; i++) {
 		const char *code = f[i];
 		if (*code == '!') {

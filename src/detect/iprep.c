@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reputation of addresses: files of "ADDRESS[/BITS],CATEGORY,VALUE", categories of "NUMBER,NAME,WORDS". Read once, then read-only. */
+/* Reputation of addresses: files of "ADDRESS[/BITS],CATEGORY,VALUE", categories of "NUMBER,NAME,WORDS". Read-only. */
 #include "detect/keywords.h"
 #include "detect/registry.h"
 
@@ -30,10 +30,11 @@ static int entry_compare(const void *x, const void *y)
 	return c ? c : (int)a->category - (int)b->category;
 }
 
-static FILE *reputation_open(struct conf *conf, const char *name, struct error *error)
+static FILE *reputation_open(struct conf *conf, const char *name, struct detect_files *files, struct error *error)
 {
 	const char *folder = conf_string(conf, "default-reputation-path", NULL);
 	char *path = *name == '/' || !folder ? xstrdup(name) : xasprintf("%s/%s", folder, name);
+	detect_files_note(files, path);
 	FILE *in = fopen(path, "re");
 	if (!in)
 		error_set(error, errno, "%s: %s", path, strerror(errno));
@@ -77,11 +78,11 @@ static void line_read(struct iprep *r, const char *line)
 	r->entry[r->n++] = e;
 }
 
-struct iprep *iprep_read(struct conf *conf, struct error *error)
+struct iprep *iprep_read(struct conf *conf, struct detect_files *files, struct error *error)
 {
 	struct iprep *r = xcalloc(1, sizeof *r);
 	const char *categories = conf_string(conf, "reputation-categories-file", NULL);
-	FILE *in = categories ? reputation_open(conf, categories, error) : NULL;
+	FILE *in = categories ? reputation_open(conf, categories, files, error) : NULL;
 	if (categories && !in)
 		goto failed;
 	if (in) {
@@ -93,7 +94,7 @@ struct iprep *iprep_read(struct conf *conf, struct error *error)
 		char line[512];
 		if (!c->value)
 			continue;
-		in = reputation_open(conf, c->value, error);
+		in = reputation_open(conf, c->value, files, error);
 		if (!in)
 			goto failed;
 		while (fgets(line, sizeof line, in))
@@ -184,9 +185,10 @@ SETUP(iprep)
 		;
 	if (x->side == 4 || n < 3)
 		return error_set(error, EINVAL, "iprep takes any, src, dst or both, a category, and an operator with a value, isset or isnotset");
-	if (!b->ctx->registry || !registry_parts(b->ctx->registry)->iprep)
+	if (!b->ctx->files || !b->ctx->files->iprep)
 		return error_set(error, ENOTSUP, "iprep needs reputation-files");
-	x->reputation = registry_parts(b->ctx->registry)->iprep;
+	b->ctx->alone = true;
+	x->reputation = b->ctx->files->iprep;
 	x->category = iprep_category(x->reputation, f[1]);
 	if (x->category < 0)
 		return error_set(error, EINVAL, "there is no category “%s”", f[1]);

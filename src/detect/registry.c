@@ -15,7 +15,7 @@ struct name_list {
 struct detect_registry {
 	pthread_mutex_t lock;
 	struct name_list list[REGISTRY_KIND_N_];
-	struct registry_parts parts;
+	struct dataset *datasets;
 };
 
 static uint32_t name_hash(const char *s)
@@ -56,31 +56,18 @@ static uint32_t list_id(struct name_list *l, const char *name)
 	return l->n - 1;
 }
 
-struct detect_registry *detect_registry_new(struct conf *conf, struct error *error)
+struct detect_registry *detect_registry_new(void)
 {
 	struct detect_registry *r = xcalloc(1, sizeof *r);
 	pthread_mutex_init(&r->lock, NULL);
-	const char *countries = conf ? conf_string(conf, "geoip-database", NULL) : NULL;
-	if (countries && *countries)
-		r->parts.geoip = geoip_open(countries, error);
-	bool failed = countries && *countries && !r->parts.geoip;
-	if (!failed && conf && conf_get(conf, "reputation-files")) {
-		r->parts.iprep = iprep_read(conf, error);
-		failed = !r->parts.iprep;
-	}
-	if (!failed)
-		return r;
-	detect_registry_free(r);
-	return NULL;
+	return r;
 }
 
 void detect_registry_free(struct detect_registry *r)
 {
 	if (!r)
 		return;
-	datasets_free(r->parts.datasets);
-	iprep_free(r->parts.iprep);
-	geoip_close(r->parts.geoip);
+	datasets_free(r->datasets);
 	for (unsigned k = 0; k < REGISTRY_KIND_N_; k++) {
 		for (uint32_t i = 0; i < r->list[k].n; i++)
 			free(r->list[k].name[i]);
@@ -91,9 +78,55 @@ void detect_registry_free(struct detect_registry *r)
 	free(r);
 }
 
-struct registry_parts *registry_parts(struct detect_registry *r)
+struct dataset **registry_datasets(struct detect_registry *r)
 {
-	return &r->parts;
+	return &r->datasets;
+}
+
+/* ---- files ---- */
+
+void detect_files_note(struct detect_files *f, const char *path)
+{
+	f->path = xrealloc(f->path, (f->n_paths + 1) * sizeof *f->path);
+	f->path[f->n_paths++] = xstrdup(path);
+}
+
+struct detect_files *detect_files_read(struct conf *conf, struct error *error)
+{
+	struct detect_files *f = xcalloc(1, sizeof *f);
+	const char *countries = conf_string(conf, "geoip-database", "");
+	if (*countries) {
+		detect_files_note(f, countries);
+		f->geoip = geoip_open(countries, error);
+	}
+	bool failed = *countries && !f->geoip;
+	if (!failed && conf_get(conf, "reputation-files")) {
+		f->iprep = iprep_read(conf, f, error);
+		failed = !f->iprep;
+	}
+	if (!failed)
+		return f;
+	detect_files_free(f);
+	return NULL;
+}
+
+void detect_files_free(struct detect_files *f)
+{
+	if (!f)
+		return;
+	datasets_free(f->datasets);
+	iprep_free(f->iprep);
+	geoip_close(f->geoip);
+	for (size_t i = 0; i < f->n_paths; i++)
+		free(f->path[i]);
+	free(f->path);
+	free(f);
+}
+
+void detect_files_visit(const struct detect_files *f, void (*visit)(void *context, const char *path), void *context)
+{
+	for (size_t i = 0; i < f->n_paths; i++)
+		visit(context, f->path[i]);
 }
 
 uint32_t registry_id(struct detect_registry *r, enum registry_kind kind, const char *name)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the registry holds beside names: data sets, reputation, countries. Private to detect/. */
+/* What rules ask beside the packet: data sets, reputation, countries. Private to detect/. */
 #pragma once
 
 #include "base/address.h"
@@ -9,19 +9,23 @@ struct dataset;
 struct iprep;
 struct geoip;
 
-struct registry_parts {
-	struct dataset *datasets; /* list; guarded by the registry's lock while rules are compiled */
+struct detect_files {
+	struct dataset *datasets; /* list: those that are loaded and never saved; by who compiles rules */
 	struct iprep *iprep;      /* NULL: not configured */
 	struct geoip *geoip;      /* NULL: not configured */
+	char **path;              /* of all that was read */
+	size_t n_paths;
 };
+void detect_files_note(struct detect_files *f, const char *path);
 
-struct registry_parts *registry_parts(struct detect_registry *r);
+/* The other sets: what rules put into them outlives engines. */
+struct dataset **registry_datasets(struct detect_registry *r);
 
 /* datasets.c: saves those that are to be saved, and frees all. */
 void datasets_free(struct dataset *list);
 
 /* iprep.c: reputation-categories-file, reputation-files. NULL: not configured, or an error. */
-struct iprep *iprep_read(struct conf *conf, struct error *error);
+struct iprep *iprep_read(struct conf *conf, struct detect_files *files, struct error *error);
 void iprep_free(struct iprep *r);
 int iprep_category(const struct iprep *r, const char *name);                       /* -1: unknown */
 int iprep_find(const struct iprep *r, const struct address *a, int category); /* -1: none; else 0 to 127 */

@@ -161,6 +161,7 @@ struct compile_context {
 	const struct app_context *app;
 	struct conf *conf;
 	struct detect_registry *registry; /* ids of flowbits, xbits, datasets, vars: outlives engines */
+	struct detect_files *files;       /* NULL: no reputation, no countries; sets are all the registry's */
 	bool ips;
 	bool strict;                      /* unknown → error */
 	uint32_t strict_keywords;         /* spare */
@@ -174,8 +175,17 @@ void signature_release(struct signature *s);
 
 /* Names → dense ids that outlive engines; thread-safe. */
 struct detect_registry;
-struct detect_registry *detect_registry_new(struct conf *conf, struct error *error); /* loads datasets, iprep, geoip as the configuration says */
+struct detect_registry *detect_registry_new(void);
 void detect_registry_free(struct detect_registry *r);
+/*
+ * Files that rules ask: reputation, countries, and data sets that are loaded but never saved. They belong to rules that are in force together, so that the
+ * next ones read them anew; freed after the engine. NULL with words when one that is configured cannot be read.
+ */
+struct detect_files;
+struct detect_files *detect_files_read(struct conf *conf, struct error *error);
+void detect_files_free(struct detect_files *f); /* NULL is allowed */
+/* Their paths, those of sets that rules have named included. */
+void detect_files_visit(const struct detect_files *f, void (*visit)(void *context, const char *path), void *context);
 enum registry_kind { REGISTRY_FLOWBIT, REGISTRY_FLOWINT, REGISTRY_XBIT, REGISTRY_HOSTBIT, REGISTRY_FLOWVAR, REGISTRY_PKTVAR, REGISTRY_DATASET, REGISTRY_KIND_N_ };
 uint32_t registry_id(struct detect_registry *r, enum registry_kind kind, const char *name);
 const char *registry_name(struct detect_registry *r, enum registry_kind kind, uint32_t id);

@@ -31,7 +31,7 @@ static int start(void **state)
 	arena_init(&arena, 65536);
 	rule_set_init(&set);
 	lists = rule_lists_read(conf, &set, &error);
-	registry = detect_registry_new(conf, &error);
+	registry = detect_registry_new();
 	ctx = (struct compile_context){.arena = &arena, .findings = &set, .vars = vars, .lists = lists, .conf = conf, .registry = registry};
 	return vars && lists && registry ? program_scratch_init(&scratch, 3000, 3500, 1500, &error) : -1;
 }

@@ -292,8 +292,7 @@ static void captures(void **state)
 {
 	struct flow f = {0};
 	struct bytes v = {0};
-	struct error error = {0};
-	struct detect_registry *r = detect_registry_new(NULL, &error);
+	struct detect_registry *r = detect_registry_new();
 	assert_non_null(r);
 	scratch.flow = &f;
 	struct compile_context ctx = {.arena = &arena, .findings = &set, .vars = vars, .registry = r};

@@ -32,7 +32,7 @@ static inline bool rig_begin(struct rig *r, const char *rules)
 	r->set = xcalloc(1, sizeof *r->set);
 	rule_set_init(r->set);
 	r->lists = rule_lists_read(r->conf, r->set, &error);
-	r->registry = detect_registry_new(r->conf, &error);
+	r->registry = detect_registry_new();
 	rule_text_load(r->set, bytes_of_string(rules), "test", r->vars, false);
 	struct compile_context ctx = {.arena = &r->arena, .findings = r->set, .vars = r->vars, .lists = r->lists, .conf = r->conf, .registry = r->registry};
 	engine_settings_read(&r->settings, r->conf, false, &error);
