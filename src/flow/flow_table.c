@@ -355,6 +355,15 @@ static struct flow *make_flow(struct flow_table *t, const struct packet *p, cons
 }
 
 /*
+ * Taken up in the middle, and no byte seen since: it may have been the last word of a connection that is over, and its ports be used again. There is
+ * nothing yet that a SYN could do away with.
+ */
+static bool is_bare_midstream(const struct tcp_session *s)
+{
+	return s && s->midstream && !s->midstream_synack && !s->side[0].highest && !s->side[1].highest;
+}
+
+/*
  * Whether a SYN opens another connection on a flow's addresses: the old one is over and the number is a new one (a host that was refused
  * tries again with the old number), or the SYN comes from the other side.
  */
@@ -362,6 +371,8 @@ static bool opens_again(const struct flow *f, const struct packet *p, bool rever
 {
 	if (!p->is_tcp || f->key.proto != PROTO_TCP || (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) != TCP_SYN)
 		return false;
+	if (is_bare_midstream(f->tcp))
+		return true;
 	if (reversed)
 		return !f->tcp || f->state == FLOW_CLOSED;
 	return f->tcp && f->state == FLOW_CLOSED && p->tcp.seq != f->tcp->side[0].isn;

@@ -86,6 +86,8 @@ static const struct conversation conversations[] = {
 	/* midstream, one side */
 	{"no midstream", 0, "c PA 'x'", "none", "", "", ""},
 	{"midstream", MIDSTREAM, "c PA 'abc'; s PA 'def'; c A", "established", "", "abc", "def"},
+	{"midstream, a last word, then anew", MIDSTREAM, "s A; c S; s SA; c A; c PA 'abc'; s PA 'def'; c A", "established", "", "abc", "def"},
+	{"midstream, a last word of the client, then anew", MIDSTREAM, "c A; c S; s SA; c A; c PA 'abc'; s A", "established", "", "abc", ""},
 	{"midstream from syn/ack", MIDSTREAM, "s SA; c A; c PA 'q'; s A", "established", "", "q", ""},
 	{"one side", ASYNC, "c S; c A; c PA 'abc'; c PA 'def'", "established", "", "abcdef", ""},
 	{"one side, lost", ASYNC, "c S; c A; c PA 'abc'; c PA @7 'ghi'", "established", "reassembly_seq_gap", "abc[3]ghi", ""},

@@ -28,8 +28,11 @@ def web(address):
     while not os.path.exists(end):
         try:
             good = fetch(address)
-        except OSError:
+            if not good:
+                print(address, "another page", flush=True)
+        except OSError as e:
             good = False
+            print(address, time.strftime("%H:%M:%S"), repr(e), flush=True)
         with lock:
             pages += 1
             failed += not good
