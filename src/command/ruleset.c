@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+	{"diff", ruleset_diff, "packets that change their fate between two rulesets", ruleset_diff_usage},
 	{"show", ruleset_show, "the way of a packet, hook by hook and chain by chain", ruleset_show_usage},
+	{"trace", ruleset_trace, "packets through the ruleset, rule by rule", ruleset_trace_usage},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -135,8 +135,7 @@ static size_t build_arp(const struct packet_words *w, uint8_t *out)
 
 static size_t build_raw(const struct packet_words *w, uint8_t *out)
 {
-	unsigned version = w->raw[0] >> 4;
-	size_t at = version == 4 || version == 6 ? put_link(w, version == 4 ? 0x0800 : 0x86dd, out) : 0;
+	size_t at = w->kind == PACKET_WORDS_RAW ? put_link(w, w->raw[0] >> 4 == 6 ? 0x86dd : 0x0800, out) : 0;
 	memcpy(out + at, w->raw, w->raw_len);
 	return at + w->raw_len;
 }
@@ -152,7 +151,7 @@ size_t packet_build_data(const struct packet_words *w, const void *data, size_t 
 	memset(out, 0, HEADERS + w->length);
 	if (w->kind == PACKET_WORDS_ARP)
 		return build_arp(w, out);
-	if (w->kind == PACKET_WORDS_RAW)
+	if (w->kind == PACKET_WORDS_RAW || w->kind == PACKET_WORDS_FRAME)
 		return build_raw(w, out);
 	struct address src = address_or(&w->src, family, true), dst = address_or(&w->dst, family, false);
 	size_t link = put_link(w, family == 6 ? 0x86dd : 0x0800, out);

@@ -166,10 +166,10 @@ static int ct_state(struct words *w)
 	return 0;
 }
 
-static int raw(struct words *w)
+static int raw(struct words *w, uint8_t kind)
 {
 	struct packet_words *o = w->out;
-	o->kind = PACKET_WORDS_RAW;
+	o->kind = kind;
 	while (isspace((unsigned char)*w->at))
 		w->at++;
 	for (; *w->at && *w->at != ','; w->at++) {
@@ -297,6 +297,20 @@ static int key_number(struct words *w, bool *known)
 	return 0;
 }
 
+/* "at 1.5": seconds */
+static int moment(struct words *w)
+{
+	char *end;
+	if (!next(w))
+		return wrong(w, "a time in seconds is missing here");
+	double v = strtod(w->word, &end);
+	if (*end || end == w->word || !(v >= 0 && v < 1e9))
+		return wrong(w, "a time in seconds was expected");
+	w->out->at = (usec_t)(v * 1e6);
+	w->out->has_at = true;
+	return 0;
+}
+
 /* Flags of TCP, also joined by '|' or '+': "syn", "syn|ack"; kinds of ICMP and ARP. */
 static bool named(struct words *w)
 {
@@ -331,8 +345,14 @@ static int word(struct words *w)
 		return rc;
 	if (strcmp(w->word, "proto") == 0 || strcmp(w->word, "protocol") == 0)
 		return proto_number(w);
-	if (strcmp(w->word, "raw") == 0)
-		return raw(w);
+	if (strcmp(w->word, "raw") == 0 || strcmp(w->word, "frame") == 0)
+		return raw(w, *w->word == 'r' ? PACKET_WORDS_RAW : PACKET_WORDS_FRAME);
+	if (strcmp(w->word, "at") == 0)
+		return moment(w);
+	if (strcmp(w->word, "local") == 0) {
+		o->local = true;
+		return 0;
+	}
 	if (strcmp(w->word, "flags") == 0)
 		return 0;
 	rc = key_address(w, &known);
@@ -365,7 +385,7 @@ int packet_words_parse(const char *text, struct packet_words *out, struct error 
 	*w.word = 0;
 	if (w.column == 1)
 		return wrong(&w, "the description of a packet is empty");
-	if (out->kind == PACKET_WORDS_RAW)
+	if (out->kind == PACKET_WORDS_RAW || out->kind == PACKET_WORDS_FRAME)
 		return 0;
 	if (out->proto == 1 && out->family == 6)
 		return wrong(&w, "'icmp' is of IPv4: 'icmpv6' was meant?");

@@ -4,7 +4,7 @@
  *
  *   tcp 192.0.2.7:40000 > 198.51.100.9:443 syn, iif eth0
  *   udp dport 53 iif eth0        icmp 10.0.0.1 > 10.0.0.2 echo-request      icmpv6 fe80::1 > ff02::1 type 135
- *   arp 10.0.0.1 > 10.0.0.2 request, iif eth0                raw 4500001c…, iif eth0
+ *   arp 10.0.0.1 > 10.0.0.2 request, iif eth0                raw 4500001c…, iif eth0   (an IP packet)   frame 0200…08004500… (with its Ethernet header)
  *
  * What is not said is not known (the has_… fields); packet_build fills it with something usual. Commas may stand between words.
  */
@@ -16,7 +16,7 @@
 
 enum { PACKET_RAW_MAX = 2048, PACKET_NAME = 16 };
 
-enum packet_words_kind { PACKET_WORDS_IP, PACKET_WORDS_ARP, PACKET_WORDS_RAW };
+enum packet_words_kind { PACKET_WORDS_IP, PACKET_WORDS_ARP, PACKET_WORDS_RAW, PACKET_WORDS_FRAME };
 
 struct packet_words {
 	uint8_t kind;	/* enum packet_words_kind */
@@ -38,6 +38,9 @@ struct packet_words {
 	uint16_t window, mss;
 	uint32_t skuid, skgid;
 	uint8_t ether_src[6], ether_dst[6];
+	bool local;  /* made by this host */
+	usec_t at;   /* after the first packet of a row */
+	bool has_at;
 	char iif[PACKET_NAME], oif[PACKET_NAME]; /* "": not said */
 	uint8_t raw[PACKET_RAW_MAX];
 	size_t raw_len;
@@ -49,7 +52,7 @@ int packet_words_parse(const char *text, struct packet_words *out, struct error 
 /*
  * The packet as a frame of Ethernet, with right checksums; what was not said becomes usual (port 40000, TTL 64, SYN, …). Not said
  * addresses are those of the documentation (192.0.2.1, 198.51.100.1, 2001:db8::1, 2001:db8:1::1). Returns its length, 0: it does not fit.
- * A raw packet that begins with 4 or 6 in its first half byte gets an Ethernet header, others are frames as they are.
+ * A raw packet gets an Ethernet header.
  */
 size_t packet_build(const struct packet_words *w, uint8_t *out, size_t room);
 /* The same with data behind the header of transport. */
