@@ -19,7 +19,7 @@ void command_ruleset_usage(void)
 	puts("usage: sluice ruleset COMMAND [OPTIONS]\n\ncommands:");
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].help);
-	puts("\n`sluice ruleset COMMAND --help` tells more.");
+	puts("\nWhat a file (-f) or the loaded ruleset really does. `sluice ruleset COMMAND --help` tells more.");
 }
 
 static void show_progress(void *context, const char *what, uint64_t done)

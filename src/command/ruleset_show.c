@@ -31,16 +31,16 @@ void ruleset_show_usage(void)
 	     "are written and read by whom. Reads the loaded ruleset (as root), or a file.\n"
 	     "\n"
 	     "options:\n"
+	     "  -c FILE        sluice's configuration, for its gateway.mark-mask (default: built in)\n"
 	     "  -f FILE        a file in nft's syntax, or what `nft -j list ruleset` printed; - is standard input; needs no rights\n"
-	     "  --rules        each chain's rules too\n"
-	     "  --hook NAME    only this hook: ingress, prerouting, input, forward, output, postrouting, egress\n"
+	     "  --count N      with --watch: end after N looks\n"
 	     "  --for PACKET   only rules that such a packet may match: = it does, ? it depends on more than was said;\n"
 	     "                 for example 'tcp dport 443 iif eth0'\n"
-	     "  --watch[=S]    every S seconds (2): how much each counter grew\n"
-	     "  --count N      end after N looks\n"
+	     "  --hook NAME    only this hook: ingress, prerouting, input, forward, output, postrouting, egress\n"
 	     "  --json         one object on standard output\n"
+	     "  --rules        each chain's rules too\n"
 	     "  --svg FILE     a drawing\n"
-	     "  -c FILE        sluice's configuration, for its gateway.mark-mask (default: built in)");
+	     "  --watch [=S]   every S seconds (2): how much each counter grew");
 }
 
 enum { OPTION_RULES = 256, OPTION_HOOK, OPTION_FOR, OPTION_WATCH, OPTION_COUNT, OPTION_JSON, OPTION_SVG };
