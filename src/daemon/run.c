@@ -18,6 +18,7 @@
 #include "daemon/control.h"
 #include "daemon/keeper.h"
 #include "daemon/loop.h"
+#include "daemon/nat.h"
 #include "daemon/reload.h"
 #include "flow/shared.h"
 #include "gateway/watch.h"
@@ -33,6 +34,13 @@ static void on_reject(void *context, const struct packet *p)
 	struct live_worker *w = context;
 	if (!w->live->options->runtime.ids_only)
 		reject_add(&w->reject, p, reject_whom(p->action));
+}
+
+static bool names_behind_nat(void *context, const struct packet *p, enum reject_to to, struct reject_names *out)
+{
+	const struct live_worker *w = context;
+	struct nat_view v;
+	return nat_find(w->live->block_sets, p, &v) && nat_names(&v, to, out);
 }
 
 /* After the table is gone only what waits in the queues is left; a table of the user's own may go on feeding us, hence the bound. */
@@ -166,6 +174,8 @@ static int make_workers(struct live *l, struct error *error)
 		struct error why;
 		if (reject_open(&w->reject, gateway_own_mark(&l->settings), &why) < 0 && i == 0)
 			log_warning("%s; rejected packets are only dropped", why.text);
+		w->reject.names = names_behind_nat;
+		w->reject.names_context = w;
 		worker_on_reject(w->worker, on_reject, w);
 		worker_mark_mask(w->worker, l->settings.mark_mask);
 		worker_releases(w->worker, l->settings.own_table, l->settings.release_over);

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "daemon/nat.h"
 #include "gateway/sets.h"
-#include "net/conntrack.h"
 
 #define LOG_MODULE "run"
 
@@ -54,14 +54,10 @@ static bool is_allowed(void *context, const struct address *a, unsigned len)
 }
 
 /* Whom the client meant, before any NAT: that is what the sets see. */
-static struct address destination_of(const struct respond_block *b)
+static struct address destination_of(const struct live *l, const struct respond_block *b)
 {
-	const struct packet *p = b->packet;
-	struct conntrack_tuple seen = {.src = p->src, .dst = p->dst, .sport = p->sport, .dport = p->dport, .proto = p->proto};
-	struct conntrack_flow c;
-	if (conntrack_of(&seen, &c, NULL) < 0)
-		return b->address;
-	return address_equal(&c.original.src, &p->src) ? c.original.dst : c.original.src;
+	struct nat_view v;
+	return nat_find(l->block_sets, b->packet, &v) ? nat_destination(&v) : b->address;
 }
 
 static struct block block_from(const struct respond_block *b, usec_t now)
@@ -91,7 +87,7 @@ static int on_block(void *context, const struct respond_block *b)
 	struct policy *policy = w->edition->respond.policy;
 	struct respond_block real = *b;
 	if (b->dst)
-		real.address = destination_of(b);
+		real.address = destination_of(w->live, b);
 	const char *allowed_as = b->dst ? policy_allow_why(policy, &real.address, b->len) : NULL;
 	if (allowed_as) {
 		on_spare(w, &real, allowed_as, 0);

@@ -108,6 +108,25 @@ int nft_dump_set(struct nft *n, uint32_t family, const char *table, const char *
 	return receive_all(n, seq, each, context);
 }
 
+int nft_find_ours(struct nft *n, const char *set, const void *key, size_t len, mnl_cb_t each, void *context)
+{
+	char buffer[512];
+	uint32_t seq = ++n->seq;
+	struct nlmsghdr *m = nftnl_nlmsg_build_hdr(buffer, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_ACK, seq);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_TABLE, GATEWAY_TABLE);
+	mnl_attr_put_strz(m, NFTA_SET_ELEM_LIST_SET, set);
+	struct nlattr *list = mnl_attr_nest_start(m, NFTA_SET_ELEM_LIST_ELEMENTS);
+	struct nlattr *element = mnl_attr_nest_start(m, NFTA_LIST_ELEM);
+	struct nlattr *value = mnl_attr_nest_start(m, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(m, NFTA_DATA_VALUE, len, key);
+	mnl_attr_nest_end(m, value);
+	mnl_attr_nest_end(m, element);
+	mnl_attr_nest_end(m, list);
+	if (mnl_socket_sendto(n->socket, m, m->nlmsg_len) < 0)
+		return -errno;
+	return receive_all(n, seq, each, context);
+}
+
 static int read_generation(const struct nlmsghdr *m, void *context)
 {
 	struct nftnl_gen *g = nftnl_gen_alloc();

@@ -22,6 +22,8 @@ int nft_dump(struct nft *n, uint16_t type, mnl_cb_t each, void *context);
 int nft_dump_ours(struct nft *n, uint16_t type, const char *set, mnl_cb_t each, void *context);
 /* The elements of one set of any table. */
 int nft_dump_set(struct nft *n, uint32_t family, const char *table, const char *set, mnl_cb_t each, void *context);
+/* One element of a set or map of that table, by its key. -ENOENT: it is not there, or there is no table. */
+int nft_find_ours(struct nft *n, const char *set, const void *key, size_t len, mnl_cb_t each, void *context);
 int nft_generation(struct nft *n, uint32_t *genid);
 
 /* A transaction. Between begin and send, nft_batch_put gives room for one message. */

@@ -94,19 +94,19 @@ static size_t header_len(const struct packet *p)
 }
 
 /* RFC 9293 3.5.2 towards the sender; towards the receiver the numbers that the sender used, so that they lie in the window. */
-static size_t build_reset(const struct packet *p, enum reject_to to, uint8_t *out)
+static size_t build_reset(const struct packet *p, enum reject_to to, const struct reject_names *n, uint8_t *out)
 {
 	if (p->tcp.flags & TCP_RST)
 		return 0;
 	bool back = to == REJECT_TO_SOURCE;
-	const struct address *src = back ? &p->dst : &p->src, *dst = back ? &p->src : &p->dst;
+	const struct address *src = back ? &n->dst : &n->src, *dst = back ? &n->src : &n->dst;
 	bool has_ack = p->tcp.flags & TCP_ACK;
 	uint32_t taken = (uint32_t)p->payload.len + !!(p->tcp.flags & TCP_SYN) + !!(p->tcp.flags & TCP_FIN);
 	size_t at = put_ip(out, src, dst, PROTO_TCP, TCP_HEADER);
 	uint8_t *t = out + at;
 	memset(t, 0, TCP_HEADER);
-	store_be16(t, back ? p->dport : p->sport);
-	store_be16(t + 2, back ? p->sport : p->dport);
+	store_be16(t, back ? n->dport : n->sport);
+	store_be16(t + 2, back ? n->sport : n->dport);
 	if (back) {
 		store_be32(t + 4, has_ack ? p->tcp.ack : 0);
 		store_be32(t + 8, p->tcp.seq + taken);
@@ -121,32 +121,35 @@ static size_t build_reset(const struct packet *p, enum reject_to to, uint8_t *ou
 }
 
 /*
- * What the error is about: the packet as it was; for the receiver, one as if it had sent it (addresses and ports turned), for
+ * What the error is about: the packet as the sender knows it; for the receiver, one as if it had sent it (addresses and ports turned), for
  * only then does its kernel find the socket.
  */
-static size_t put_quote(const struct packet *p, enum reject_to to, uint8_t *out, size_t room)
+static size_t put_quote(const struct packet *p, enum reject_to to, const struct reject_names *n, uint8_t *out, size_t room)
 {
+	bool back = to == REJECT_TO_SOURCE;
 	size_t len = p->ip.len < room ? p->ip.len : room;
-	memcpy(out, p->ip.data, len);
-	if (to == REJECT_TO_SOURCE)
-		return len;
-	size_t at = p->ip_version == 6 ? 8 : 12, n = address_len(&p->src);
-	if (len < at + 2 * n)
+	size_t at = p->ip_version == 6 ? 8 : 12, one = address_len(&p->src);
+	if (len < at + 2 * one)
 		return 0;
-	memcpy(out + at, p->dst.byte, n);
-	memcpy(out + at + n, p->src.byte, n);
+	memcpy(out, p->ip.data, len);
+	memcpy(out + at, back ? n->src.byte : n->dst.byte, one);
+	memcpy(out + at + one, back ? n->dst.byte : n->src.byte, one);
 	size_t transport = p->transport.data ? (size_t)(p->transport.data - p->ip.data) : 0;
+	if (p->ip_version == 4 && transport >= IP4_HEADER && transport <= len) {
+		store_be16(out + 10, 0);
+		store_be16(out + 10, sum_fold(sum_add(0, out, transport)));
+	}
 	if (p->is_udp && transport >= header_len(p) && transport + UDP_PORTS <= len) {
-		store_be16(out + transport, p->dport);
-		store_be16(out + transport + 2, p->sport);
+		store_be16(out + transport, back ? n->sport : n->dport);
+		store_be16(out + transport + 2, back ? n->dport : n->sport);
 	}
 	return len;
 }
 
-static size_t build_unreachable(const struct packet *p, enum reject_to to, uint8_t *out)
+static size_t build_unreachable(const struct packet *p, enum reject_to to, const struct reject_names *n, uint8_t *out)
 {
 	bool six = p->ip_version == 6, back = to == REJECT_TO_SOURCE;
-	const struct address *src = back ? &p->dst : &p->src, *dst = back ? &p->src : &p->dst;
+	const struct address *src = back ? &n->dst : &n->src, *dst = back ? &n->src : &n->dst;
 	size_t at = header_len(p);
 	uint8_t *m = out + at;
 	memset(m, 0, ICMP_HEADER);
@@ -155,7 +158,7 @@ static size_t build_unreachable(const struct packet *p, enum reject_to to, uint8
 		m[1] = six ? ICMP6_PORT : ICMP4_PORT;
 	else
 		m[1] = six ? ICMP6_PROHIBITED : ICMP4_PROHIBITED;
-	size_t quoted = put_quote(p, to, m + ICMP_HEADER, six ? QUOTE6 : QUOTE4);
+	size_t quoted = put_quote(p, to, n, m + ICMP_HEADER, six ? QUOTE6 : QUOTE4);
 	if (!quoted)
 		return 0;
 	size_t len = ICMP_HEADER + quoted;
@@ -180,18 +183,19 @@ static bool is_icmp_error(const struct packet *p)
 	return p->is_icmp6 && p->icmp.type < ICMP6_FIRST_INFORMATIONAL;
 }
 
-size_t reject_build(const struct packet *p, enum reject_to to, uint8_t out[REJECT_ROOM])
+size_t reject_build(const struct packet *p, enum reject_to to, const struct reject_names *names, uint8_t out[REJECT_ROOM])
 {
+	const struct reject_names seen = {p->src, p->dst, p->sport, p->dport}, *n = names ? names : &seen;
 	bool carried = p->recursion && p->tunnel != TUNNEL_DEFRAG;
 	if ((p->ip_version != 4 && p->ip_version != 6) || p->flags & (PACKET_PSEUDO | PACKET_INVALID) || carried)
 		return 0;
 	if (!is_single_host(&p->src) || !is_single_host(&p->dst) || is_icmp_error(p) || !p->ip.data)
 		return 0;
 	if (p->is_tcp)
-		return build_reset(p, to, out);
+		return build_reset(p, to, n, out);
 	if (p->proto == PROTO_TCP || p->flags & PACKET_FRAGMENT)
 		return 0;
-	return build_unreachable(p, to, out);
+	return build_unreachable(p, to, n, out);
 }
 
 /* ---- sending ---- */
@@ -274,14 +278,19 @@ static void add_one(struct reject *r, const struct packet *p, enum reject_to to)
 	if (r->n_waiting == MAX_WAITING)
 		reject_flush(r);
 	struct reject_answer *w = &r->waiting[r->n_waiting];
-	w->len = reject_build(p, to, w->bytes);
-	w->to = to == REJECT_TO_SOURCE ? p->src : p->dst;
+	struct reject_names names = {.src = p->src, .dst = p->dst};
+	w->len = reject_build(p, to, NULL, w->bytes);
 	if (!w->len)
 		return;
-	if (may_send(r, p->time))
-		r->n_waiting++;
-	else
+	if (!may_send(r, p->time)) {
 		r->suppressed++;
+		return;
+	}
+	if (r->names && r->names(r->names_context, p, to, &names))
+		w->len = reject_build(p, to, &names, w->bytes);
+	w->to = to == REJECT_TO_SOURCE ? names.src : names.dst;
+	if (w->len)
+		r->n_waiting++;
 }
 
 void reject_add(struct reject *r, const struct packet *p, unsigned whom)

@@ -15,8 +15,13 @@ enum reject_to { REJECT_TO_SOURCE = 1, REJECT_TO_DESTINATION = 2 };
 
 /* Who is to be answered, by ACTION_REJECT, _DST and _BOTH. */
 unsigned reject_whom(unsigned action);
-/* The whole IP packet to one end; 0: none is due. Pure. */
-size_t reject_build(const struct packet *p, enum reject_to to, uint8_t out[REJECT_ROOM]);
+/* A packet's addresses and ports as one of its ends knows them, where NAT makes them others in the hook. */
+struct reject_names {
+	struct address src, dst;
+	uint16_t sport, dport;
+};
+/* The whole IP packet to one end; 0: none is due. `names` NULL: the end knows the packet as it is seen. Pure. */
+size_t reject_build(const struct packet *p, enum reject_to to, const struct reject_names *names, uint8_t out[REJECT_ROOM]);
 
 struct reject_answer;
 struct reject {
@@ -26,6 +31,9 @@ struct reject {
 	usec_t second;
 	unsigned in_second;
 	uint64_t sent, suppressed, failed;
+	/* NULL, or tells how that end knows the packet. False: as it is, or what leaves is translated by the kernel. Asked for answers that will be sent. */
+	bool (*names)(void *context, const struct packet *p, enum reject_to to, struct reject_names *out);
+	void *names_context;
 };
 /* One a worker. Without IPv6 in the kernel only IPv4 is answered. */
 int reject_open(struct reject *r, uint32_t mark, struct error *error);

@@ -376,3 +376,11 @@ int gateway_sets_read(struct gateway_sets *s, void (*visit)(void *context, const
 		return error_set(error, ENOENT, "the table inet " GATEWAY_TABLE " is not loaded");
 	return r < 0 ? error_set(error, -r, "cannot read the block sets: %s", strerror(-r)) : 0;
 }
+
+int gateway_sets_find(struct gateway_sets *s, const char *set, const void *key, size_t len, int (*each)(const struct nlmsghdr *m, void *context), void *context)
+{
+	pthread_mutex_lock(&s->lock);
+	int r = nft_find_ours(&s->reader, set, key, len, each, context);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}

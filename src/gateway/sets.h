@@ -29,3 +29,6 @@ int gateway_sets_change(struct gateway_sets *s, const struct gateway_block *remo
 /* Each element with what is left of its time and what it dropped. */
 int gateway_sets_read(struct gateway_sets *s, void (*visit)(void *context, const struct gateway_block *b, uint64_t packets, uint64_t bytes), void *context,
 		      struct error *error);
+/* One element of any set or map of the table; `each` gets the message. -ENOENT: it is not there. */
+struct nlmsghdr;
+int gateway_sets_find(struct gateway_sets *s, const char *set, const void *key, size_t len, int (*each)(const struct nlmsghdr *m, void *context), void *context);

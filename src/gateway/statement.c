@@ -6,6 +6,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/xt_NFQUEUE.h>
 #include <stdlib.h>
@@ -44,13 +45,18 @@ static void load_mark(struct writer *w, bool conntrack)
 	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
 }
 
-static void load_payload(struct writer *w, uint32_t base, uint32_t offset, uint32_t len)
+static void load_payload_to(struct writer *w, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg)
 {
 	struct nftnl_expr *e = add(w, "payload");
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
-	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
+}
+
+static void load_payload(struct writer *w, uint32_t base, uint32_t offset, uint32_t len)
+{
+	load_payload_to(w, base, offset, len, NFT_REG_1);
 }
 
 static void mask(struct writer *w, uint32_t keep, uint32_t bits)
@@ -273,6 +279,45 @@ void rule_spread(struct writer *w, uint8_t family, uint32_t map, const char *(*w
 	for (unsigned i = 0; i < w->plan->n_workers; i++)
 		buffer_printf(w->text, "%s %u : goto %s", i ? "," : "", i, worker_chain(i));
 	buffer_add_string(w->text, " } ");
+}
+
+/* ---- whom clients call ---- */
+
+static void conntrack_has(struct writer *w, uint32_t key, uint32_t bits)
+{
+	uint32_t none = 0;
+	struct nftnl_expr *e = add(w, "ct");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	mask(w, bits, 0);
+	compare(w, NFT_CMP_NEQ, &none, sizeof none);
+}
+
+void rule_new_translated(struct writer *w, uint8_t family)
+{
+	conntrack_has(w, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
+	conntrack_has(w, NFT_CT_STATUS, IPS_DST_NAT);
+	match_family(w, family);
+	buffer_printf(w->text, "ct state new ct status dnat meta nfproto %s ", family == NFPROTO_IPV4 ? "ipv4" : "ipv6");
+}
+
+void rule_note_called(struct writer *w, uint8_t family, const char *map)
+{
+	bool four = family == NFPROTO_IPV4;
+	uint32_t len = four ? 4 : 16, words = len / 4, source_at = four ? 12 : 8, ports = ADDRESS_REG + 2 * words, data = ports + 2;
+	load_payload_to(w, NFT_PAYLOAD_NETWORK_HEADER, source_at, len, ADDRESS_REG);
+	load_payload_to(w, NFT_PAYLOAD_NETWORK_HEADER, source_at + len, len, ADDRESS_REG + words);
+	load_payload_to(w, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, ports);
+	load_payload_to(w, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, ports + 1);
+	load_conntrack(w, four ? NFT_CT_DST_IP : NFT_CT_DST_IP6, data);
+	load_conntrack(w, NFT_CT_PROTO_DST, data + words);
+	struct nftnl_expr *e = add(w, "dynset");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, ADDRESS_REG);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, data);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, map);
+	const char *ip = four ? "ip" : "ip6";
+	buffer_printf(w->text, "update @%s { %s saddr . %s daddr . th sport . th dport : ct original %s daddr . ct original proto-dst } ", map, ip, ip, ip);
 }
 
 /* ---- a rule ---- */

@@ -32,6 +32,9 @@ void rule_family(struct writer *w, uint8_t family);
 void rule_udp_port(struct writer *w, uint16_t port);
 /* The packet's source or destination is in the set. */
 void rule_address_in(struct writer *w, uint8_t family, bool destination, const char *set);
+/* The first packets of a connection whose destination NAT has changed, and noting the original one in a map (gateway/called.h). */
+void rule_new_translated(struct writer *w, uint8_t family);
+void rule_note_called(struct writer *w, uint8_t family, const char *map);
 void rule_accept(struct writer *w);
 void rule_drop(struct writer *w);
 void rule_goto(struct writer *w, const char *chain);

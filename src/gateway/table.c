@@ -4,6 +4,7 @@
  *
  *   chain early          base chain before conntrack: drops what comes from or goes to a blocked address; early_output: what the gateway sends to one
  *   chain forward        base chain: own packets, released flows and what is not to be inspected pass; the rest goes to `inspect`
+ *                        (map called4, called6: whom clients called before DNAT, see gateway/called.h)
  *   chain clean          mark bits within the mask that came from elsewhere are taken off: only a verdict sets them
  *   chain inspect        spreads flows over the workers (only with several)
  *   chain worker0…       TCP to one queue, with F_GSO behind it, everything else to another
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/called.h"
 #include "gateway/internal.h"
 #include "gateway/nft.h"
 #include "gateway/owner.h"
@@ -207,6 +209,10 @@ static void write_base_chain(struct writer *w, enum gateway_hook hook)
 		rule_end(w, NULL);
 	}
 	released_rule(w);
+	if (hook == HOOK_FORWARD && !w->plan->guard) {
+		called_rule(w, NFPROTO_IPV4);
+		called_rule(w, NFPROTO_IPV6);
+	}
 	for (unsigned i = 0; i < s->n_interfaces; i++) {
 		if (hook != HOOK_OUTPUT)
 			interface_rule(w, false, s->interface[i]);
@@ -403,7 +409,11 @@ static void write_all(struct writer *w)
 	write_head(w);
 	write_block_set(w, NFPROTO_IPV4);
 	write_block_set(w, NFPROTO_IPV6);
-	w->set_id = 2;
+	if (is_chosen(w, HOOK_FORWARD) && !p->guard) {
+		called_map(w, NFPROTO_IPV4);
+		called_map(w, NFPROTO_IPV6);
+	}
+	w->set_id = 4; /* of the four above */
 	if (w->batch)
 		declare_chains(w);
 	write_early_chains(w);

@@ -186,6 +186,11 @@ static void table_says_what_was_asked(void **state)
 	assert_true(clean && released && goes && clean < released && released < goes);
 	assert_non_null(strstr(text, "meta mark & 0x0000ff00 == 0x00000100 ct mark set ct mark & 0xffff00ff | 0x00000100 comment \"released\"\n"));
 	assert_non_null(strstr(text, "\t\tmeta mark set meta mark & 0xffff00ff\n"));
+	/* of new connections it is noted whom DNAT made another, before they are queued */
+	const char *called = strstr(text, "ct state new ct status dnat meta nfproto ipv4 update @called4 { ip saddr . ip daddr . th sport . th dport : ct original ip daddr . "
+					  "ct original proto-dst }");
+	assert_true(called && released < called && called < goes);
+	assert_non_null(strstr(text, "map called6 {\n\t\ttype ipv6_addr . ipv6_addr . inet_service . inet_service : ipv6_addr . inet_service\n"));
 	buffer_free(&p.text);
 
 	p.settings.bypass = false;
@@ -218,6 +223,7 @@ static void table_says_what_was_asked(void **state)
 	assert_int_equal(count(text, "iifname \"wan0\" goto guard"), 2);
 	assert_non_null(strstr(text, "chain guard {\n\t\tcounter drop "));
 	assert_null(strstr(text, "queue"));
+	assert_null(strstr(text, "called"));
 	buffer_free(&p.text);
 }
 

@@ -44,7 +44,7 @@ static void reset_to_the_sender(void **state)
 	(void)state;
 	uint8_t ip[45], out[REJECT_ROOM];
 	struct packet p = tcp_packet(ip, TCP_ACK | TCP_PSH);
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 40);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 40);
 	assert_int_equal(out[0], 0x45);
 	assert_memory_equal(out + 12, ((uint8_t[]){10, 0, 0, 2, 10, 0, 0, 1}), 8);
 	assert_int_equal(load_be16(out + 20), 80);
@@ -57,12 +57,12 @@ static void reset_to_the_sender(void **state)
 	/* a SYN is acknowledged from sequence number zero */
 	p = tcp_packet(ip, TCP_SYN);
 	p.payload.len = 0;
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 40);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 40);
 	assert_int_equal(load_be32(out + 24), 0);
 	assert_int_equal(load_be32(out + 28), 1001);
 	/* no answer to a reset */
 	p = tcp_packet(ip, TCP_RST);
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 }
 
 static void reset_to_the_receiver(void **state)
@@ -70,7 +70,7 @@ static void reset_to_the_receiver(void **state)
 	(void)state;
 	uint8_t ip[45], out[REJECT_ROOM];
 	struct packet p = tcp_packet(ip, TCP_ACK);
-	assert_int_equal(reject_build(&p, REJECT_TO_DESTINATION, out), 40);
+	assert_int_equal(reject_build(&p, REJECT_TO_DESTINATION, NULL, out), 40);
 	assert_memory_equal(out + 12, ((uint8_t[]){10, 0, 0, 1, 10, 0, 0, 2}), 8);
 	assert_int_equal(load_be16(out + 20), 40000);
 	assert_int_equal(load_be32(out + 24), 1000);
@@ -99,7 +99,7 @@ static void unreachable_in_ipv6(void **state)
 	(void)state;
 	uint8_t ip[1500], out[REJECT_ROOM];
 	struct packet p = udp6_packet(ip, 101);
-	size_t len = reject_build(&p, REJECT_TO_SOURCE, out);
+	size_t len = reject_build(&p, REJECT_TO_SOURCE, NULL, out);
 	assert_int_equal(len, 40 + 8 + 101);
 	assert_int_equal(load_be16(out + 4), 8 + 101);
 	assert_int_equal(out[6], PROTO_ICMPV6);
@@ -109,14 +109,50 @@ static void unreachable_in_ipv6(void **state)
 	assert_int_equal(ones_sum(out + 40, len - 40, pseudo6(out, PROTO_ICMPV6, len - 40)), 0xffff);
 	/* never above the least MTU (RFC 4443 2.4 c) */
 	p = udp6_packet(ip, 1500);
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 1280);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 1280);
 	/* the receiver is told of a packet as if it had sent it */
 	p = udp6_packet(ip, 60);
-	assert_true(reject_build(&p, REJECT_TO_DESTINATION, out) > 0);
+	assert_true(reject_build(&p, REJECT_TO_DESTINATION, NULL, out) > 0);
 	assert_memory_equal(out + 48 + 8, p.dst.byte, 16);
 	assert_memory_equal(out + 48 + 24, p.src.byte, 16);
 	assert_int_equal(load_be16(out + 48 + 40), 53);
 	assert_int_equal(load_be16(out + 48 + 42), 1234);
+}
+
+/* Each end hears of the packet as it knows it, not as NAT makes it look in the hook. */
+static void names_behind_nat(void **state)
+{
+	(void)state;
+	uint8_t ip[45], out[REJECT_ROOM];
+	struct packet p = tcp_packet(ip, TCP_ACK | TCP_PSH);
+	const struct reject_names client = {.src = {4, {10, 0, 0, 1}}, .dst = {4, {192, 0, 2, 9}}, .sport = 40000, .dport = 8080};
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, &client, out), 40);
+	assert_memory_equal(out + 12, ((uint8_t[]){192, 0, 2, 9, 10, 0, 0, 1}), 8);
+	assert_int_equal(load_be16(out + 20), 8080);
+	assert_int_equal(load_be16(out + 22), 40000);
+	assert_int_equal(ones_sum(out + 20, 20, pseudo4(out, PROTO_TCP, 20)), 0xffff);
+	const struct reject_names server = {.src = {4, {10, 0, 0, 254}}, .dst = {4, {10, 0, 0, 2}}, .sport = 61000, .dport = 80};
+	assert_int_equal(reject_build(&p, REJECT_TO_DESTINATION, &server, out), 40);
+	assert_memory_equal(out + 12, ((uint8_t[]){10, 0, 0, 254, 10, 0, 0, 2}), 8);
+	assert_int_equal(load_be16(out + 20), 61000);
+	assert_int_equal(load_be32(out + 24), 1000);
+
+	/* a datagram is quoted as it was sent, its header's checksum included */
+	uint8_t datagram[60] = {0x45, [3] = 60, [8] = 64, [9] = PROTO_UDP, [12] = 10, [15] = 1, [16] = 10, [19] = 2};
+	store_be16(datagram + 20, 40000);
+	store_be16(datagram + 22, 80);
+	p = (struct packet){.ip_version = 4, .proto = PROTO_UDP, .is_udp = true, .src = p.src, .dst = p.dst, .sport = 40000, .dport = 80,
+			    .ip = {datagram, sizeof datagram}, .transport = {datagram + 20, 40}};
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, &client, out), 20 + 8 + 60);
+	assert_memory_equal(out + 12, ((uint8_t[]){192, 0, 2, 9, 10, 0, 0, 1}), 8);
+	assert_memory_equal(out + 28 + 12, ((uint8_t[]){10, 0, 0, 1, 192, 0, 2, 9}), 8);
+	assert_int_equal(load_be16(out + 28 + 20), 40000);
+	assert_int_equal(load_be16(out + 28 + 22), 8080);
+	assert_int_equal(ones_sum(out + 28, 20, 0), 0xffff);
+	assert_int_equal(reject_build(&p, REJECT_TO_DESTINATION, &server, out), 20 + 8 + 60);
+	assert_memory_equal(out + 28 + 12, ((uint8_t[]){10, 0, 0, 2, 10, 0, 0, 254}), 8);
+	assert_int_equal(load_be16(out + 28 + 20), 80);
+	assert_int_equal(load_be16(out + 28 + 22), 61000);
 }
 
 static void no_answer_where_none_is_due(void **state)
@@ -125,22 +161,22 @@ static void no_answer_where_none_is_due(void **state)
 	uint8_t ip[1500], out[REJECT_ROOM];
 	struct packet p = udp6_packet(ip, 101);
 	p.dst.byte[0] = 0xff;
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 	p = udp6_packet(ip, 101);
 	p.flags |= PACKET_FRAGMENT;
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 	p = udp6_packet(ip, 101);
 	p.is_udp = false;
 	p.is_icmp6 = true;
 	p.icmp.type = 1;
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 	p.icmp.type = 128;
-	assert_int_not_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_not_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 	p.recursion = 1;
 	p.tunnel = TUNNEL_GRE;
-	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&p, REJECT_TO_SOURCE, NULL, out), 0);
 	struct packet none = {0};
-	assert_int_equal(reject_build(&none, REJECT_TO_SOURCE, out), 0);
+	assert_int_equal(reject_build(&none, REJECT_TO_SOURCE, NULL, out), 0);
 }
 
 static void actions_name_their_ends(void **state)
@@ -158,6 +194,7 @@ int main(void)
 		cmocka_unit_test(reset_to_the_sender),
 		cmocka_unit_test(reset_to_the_receiver),
 		cmocka_unit_test(unreachable_in_ipv6),
+		cmocka_unit_test(names_behind_nat),
 		cmocka_unit_test(no_answer_where_none_is_due),
 		cmocka_unit_test(actions_name_their_ends),
 	};

@@ -151,10 +151,10 @@ static struct nlmsghdr *begin(void *at, struct link *l, uint16_t type, uint16_t 
 	return m;
 }
 
-static void put_tuple(struct nlmsghdr *m, const struct conntrack_tuple *t)
+static void put_tuple_as(struct nlmsghdr *m, uint16_t kind, const struct conntrack_tuple *t)
 {
 	bool four = t->src.family == 4;
-	struct nlattr *tuple = mnl_attr_nest_start(m, CTA_TUPLE_ORIG);
+	struct nlattr *tuple = mnl_attr_nest_start(m, kind);
 	struct nlattr *ip = mnl_attr_nest_start(m, CTA_TUPLE_IP);
 	mnl_attr_put(m, four ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, address_len(&t->src), t->src.byte);
 	mnl_attr_put(m, four ? CTA_IP_V4_DST : CTA_IP_V6_DST, address_len(&t->dst), t->dst.byte);
@@ -165,6 +165,11 @@ static void put_tuple(struct nlmsghdr *m, const struct conntrack_tuple *t)
 	mnl_attr_put_u16(m, CTA_PROTO_DST_PORT, htons(t->dport));
 	mnl_attr_nest_end(m, proto);
 	mnl_attr_nest_end(m, tuple);
+}
+
+static void put_tuple(struct nlmsghdr *m, const struct conntrack_tuple *t)
+{
+	put_tuple_as(m, CTA_TUPLE_ORIG, t);
 }
 
 /* ---- all of them ---- */
@@ -180,9 +185,8 @@ static int visit_message(const struct nlmsghdr *m, bool (*visit)(void *context, 
 	return !conntrack_parse(m, &f) || visit(context, &f);
 }
 
-static int dump(struct link *l, bool (*visit)(void *context, const struct conntrack_flow *f), void *context)
+static int dump(struct link *l, const struct nlmsghdr *m, bool (*visit)(void *context, const struct conntrack_flow *f), void *context)
 {
-	struct nlmsghdr *m = begin(l->buffer, l, IPCTNL_MSG_CT_GET, NLM_F_DUMP, 0);
 	int r = mnl_socket_sendto(l->socket, m, m->nlmsg_len) < 0 ? -errno : 1;
 	while (r > 0) {
 		ssize_t len = mnl_socket_recvfrom(l->socket, l->buffer, ROOM);
@@ -209,7 +213,7 @@ int conntrack_visit(bool (*visit)(void *context, const struct conntrack_flow *f)
 	int r = link_open(&l, error);
 	if (r < 0)
 		return r;
-	r = dump(&l, visit, context);
+	r = dump(&l, begin(l.buffer, &l, IPCTNL_MSG_CT_GET, NLM_F_DUMP, 0), visit, context);
 	link_close(&l);
 	return r < 0 ? cannot(error, r) : 0;
 }
@@ -263,6 +267,67 @@ int conntrack_of(const struct conntrack_tuple *packet, struct conntrack_flow *ou
 		return r;
 	r = find(&l, packet, out);
 	link_close(&l);
+	if (r == -ENOENT)
+		return error_set(error, ENOENT, "no such connection is tracked");
+	return r < 0 ? cannot(error, r) : 0;
+}
+
+/* ---- one that neither tuple finds ---- */
+
+struct search {
+	struct conntrack_tuple packet; /* in the original direction */
+	struct conntrack_flow *out;
+	bool found;
+};
+
+/* In forward a packet of the original direction has its source not yet translated, its destination already. */
+static bool is_it(void *context, const struct conntrack_flow *f)
+{
+	struct search *s = context;
+	const struct conntrack_tuple *p = &s->packet;
+	bool ports = !has_ports(p->proto) || (f->original.sport == p->sport && f->reply.sport == p->dport);
+	if (f->original.proto != p->proto || !ports || !address_equal(&f->original.src, &p->src) || !address_equal(&f->reply.src, &p->dst))
+		return true;
+	*s->out = *f;
+	s->found = true;
+	return false;
+}
+
+/*
+ * Kernels before 5.8 do not know the filter and tell all of their connections. IPv6 addresses stay out of it: of these the kernel tells those that differ (its
+ * ipv6_addr_cmp is taken for an answer of yes or no).
+ */
+static int search_one_way(struct link *l, struct search *s)
+{
+	enum { IP_SRC = 1 << 0, PROTO_NUM = 1 << 3, PROTO_SRC_PORT = 1 << 4 }; /* the kernel's CTA_FILTER_F_CTA_… */
+	const struct conntrack_tuple *p = &s->packet;
+	uint32_t flags = PROTO_NUM | (p->src.family == 4 ? IP_SRC : 0) | (has_ports(p->proto) ? PROTO_SRC_PORT : 0);
+	struct nlmsghdr *m = begin(l->buffer, l, IPCTNL_MSG_CT_GET, NLM_F_DUMP, p->src.family);
+	put_tuple_as(m, CTA_TUPLE_ORIG, p);
+	put_tuple_as(m, CTA_TUPLE_REPLY, &(struct conntrack_tuple){p->dst, p->src, p->dport, p->sport, p->proto});
+	struct nlattr *filter = mnl_attr_nest_start(m, CTA_FILTER);
+	mnl_attr_put_u32(m, CTA_FILTER_ORIG_FLAGS, flags);
+	mnl_attr_put_u32(m, CTA_FILTER_REPLY_FLAGS, flags);
+	mnl_attr_nest_end(m, filter);
+	int r = dump(l, m, is_it, s);
+	return r < 0 ? r : s->found ? 0 : -ENOENT;
+}
+
+int conntrack_search(const struct conntrack_tuple *packet, struct conntrack_flow *out, struct error *error)
+{
+	struct search s = {.packet = *packet, .out = out};
+	int r = -ENOENT;
+	if (!packet->src.family || packet->src.family != packet->dst.family)
+		return error_set(error, ENOENT, "no such connection is tracked");
+	for (int turned = 0; turned < 2 && r == -ENOENT; turned++) {
+		struct link l; /* one a dump: what is left of it goes with the socket */
+		int opened = link_open(&l, error);
+		if (opened < 0)
+			return opened;
+		r = search_one_way(&l, &s);
+		link_close(&l);
+		s.packet = (struct conntrack_tuple){packet->dst, packet->src, packet->dport, packet->sport, packet->proto};
+	}
 	if (r == -ENOENT)
 		return error_set(error, ENOENT, "no such connection is tracked");
 	return r < 0 ? cannot(error, r) : 0;

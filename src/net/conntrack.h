@@ -31,9 +31,12 @@ bool conntrack_established(const struct conntrack_flow *f);
 int conntrack_visit(bool (*visit)(void *context, const struct conntrack_flow *f), void *context, struct error *error);
 /*
  * The connection that a packet belongs to as it is seen in forward, input or output, in either direction, NATed or not. -ENOENT: none is known (also with
- * source and destination NAT on one connection, where the packet's addresses are neither tuple's).
+ * source and destination NAT on one connection, where the packet's addresses are neither tuple's: conntrack_search). A connection whose first packet is still
+ * on its way is not known yet.
  */
 int conntrack_of(const struct conntrack_tuple *packet, struct conntrack_flow *out, struct error *error);
+/* The same for one with source and destination NAT, and for protocols without ports: the kernel walks all its connections for it. */
+int conntrack_search(const struct conntrack_tuple *packet, struct conntrack_flow *out, struct error *error);
 /* Sets `bits` within `mask` in the conntrack marks of all TCP connections that are established now; other bits stay. Returns how many. */
 int conntrack_mark_established(uint32_t mask, uint32_t bits, struct error *error);
 /* The same for one; -ENOENT. */

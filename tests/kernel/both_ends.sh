@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced after common.sh: client and server of ends.py.
+# Sourced after common.sh: client and server of ends.py. What the server says is in server.txt, or where $server_said says.
 C4=10.23.1.2
 C6=fd23:1::2
 long_C6=fd23:0001:0000:0000:0000:0000:0000:0002 # as records write them
@@ -30,13 +30,13 @@ arrived() {
 	said "$1" same || return
 	local sum
 	sum=$(awk -v n="$1" '$1 == n { print $3 }' "$tmp/asked.txt")
-	within 5 grep -qE "^(tcp|udp|icmp) $2 [0-9]+ $sum\$" "$tmp/server.txt" && return
-	tail -n 30 "$tmp/server.txt"
+	within 5 grep -qE "^(tcp|udp|icmp) $2 [0-9]+ $sum\$" "${server_said:-$tmp/server.txt}" && return
+	grep "$sum" "${server_said:-$tmp/server.txt}"
 	return 1
 }
 # stopped NAME [WORD]: silence, or what WORD says, and the server had nothing of it
 stopped() {
 	said "$1" "${2:-silent}" || return
-	! grep -q " $(awk -v n="$1" '$1 == n { print $3 }' "$tmp/asked.txt")\$" "$tmp/server.txt"
+	! grep -q " $(awk -v n="$1" '$1 == n { print $3 }' "$tmp/asked.txt")\$" "${server_said:-$tmp/server.txt}"
 }
 none() { [ "$(records "$1")" = 0 ]; }

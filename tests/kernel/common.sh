@@ -96,7 +96,7 @@ within() {
 talk() {
 	"$SLUICE" lab run --on client -- python3 "$here/talk.py" talk "$2" "$tmp/$1" >"$tmp/$1.txt" 2>&1 &
 	eval "talk_$1=$!"
-	within 10 grep -q connected "$tmp/$1.txt"
+	within 10 grep -qs connected "$tmp/$1.txt"
 }
 # finish_talk NAME: its exit status
 finish_talk() {

@@ -13,7 +13,7 @@ serve-many PORT             for that
 import hashlib, os, random, socket, struct, sys, threading, time
 
 ATTACK = b"evil-thing"
-PATIENCE, SILENCE = 20.0, 3.0  # for what is to be answered, and for what is not
+PATIENCE, SILENCE = float(os.environ.get("PATIENCE", 20)), float(os.environ.get("SILENCE", 3))  # for what is to be answered, and for what is not
 SPREAD = 32
 IP_RECVERR, IPV6_RECVERR = 11, 25
 
@@ -65,10 +65,10 @@ def echo_tcp(s, peer):
     try:
         while chunk := s.recv(1 << 16):
             data += chunk
-            if ATTACK in data[-len(chunk) - len(ATTACK):]:
+            if ATTACK in data[-len(chunk) - len(ATTACK):] or b"something evil" in chunk:
                 say("evil", "tcp", peer[0])
+            s.sendall(chunk)
         say("tcp", peer[0], len(data), digest(data))
-        s.sendall(data)
         s.close()
     except ConnectionError:
         say("reset", peer[0])
@@ -130,11 +130,17 @@ def make(length, place):
 
 
 def ask_tcp(address, port, data, limit, after):
-    s = socket.create_connection((address, port), PATIENCE)
-    s.settimeout(limit)
+    s = socket.create_connection((address, port), limit)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the attack is not sent again after our end, when nobody looks
-    s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
+
+    def send():
+        try:
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # said by recv
+
+    threading.Thread(target=send, daemon=True).start()
     back = b""
     while chunk := s.recv(1 << 16):
         back += chunk

@@ -21,9 +21,9 @@ def family(address):
 
 def talk(address, name):
     port = 7
-    if address.count(":") == 1:
-        address, port = address.split(":")
-    s = socket.create_connection((address, int(port)), 5)
+    if address.count(":") == 1 or address.startswith("["):
+        address, port = address.rsplit(":", 1)
+    s = socket.create_connection((address.strip("[]"), int(port)), 5)
     s.settimeout(PATIENCE)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print("connected", flush=True)
