@@ -111,12 +111,13 @@ static int count_workers(struct live *l, struct error *error)
 	}
 	if (s->own_table && s->n_queues == 1 && s->first_queue < 65535)
 		s->n_queues = 2; /* -q 4: queues 4 and 5 */
-	l->n_workers = s->n_queues / each;
+	unsigned n = s->n_queues / each;
 	if (s->n_queues % each)
 		return error_set(error, EINVAL, "%u queues: with a table of its own sluice needs two for each worker (TCP, the rest), so an even number",
 				 s->n_queues);
-	if (l->n_workers > GATEWAY_MAX_WORKERS)
-		return error_set(error, EINVAL, "%u queues are %u workers; at most %d are possible", s->n_queues, l->n_workers, GATEWAY_MAX_WORKERS);
+	if (n > GATEWAY_MAX_WORKERS)
+		return error_set(error, EINVAL, "%u queues are %u workers; at most %d are possible", s->n_queues, n, GATEWAY_MAX_WORKERS);
+	l->n_workers = n;
 	return 0;
 }
 
