@@ -11,7 +11,7 @@ ends() { # HOST ARGUMENTS...
 begin_server() { # [ARGUMENTS]: what it says is in server.txt
 	ends server "${@:-serve}" >"$tmp/server.txt" 2>&1 &
 	server_pid=$!
-	within 20 grep -q '^listening' "$tmp/server.txt" || {
+	within 20 grep -qs '^listening' "$tmp/server.txt" || {
 		not_ok "the server of the test did not start"
 		exit
 	}

@@ -7,8 +7,11 @@ serve [PORT [ADDRESS...]]   TCP and UDP echo (port 7), and a look at echo reques
 ask                         steps from standard input, all at the same time: NAME PROTO ADDRESS PORT LENGTH [PLACE [after]]. PROTO is tcp, udp, icmp, or
                             pieces: UDP in small fragments, the last first. The attack stands at PLACE ("-": none); after: a harmless datagram goes before it
                             on the same socket. Says "NAME same|differs|silent|refused|reset DIGEST", and who refused
-many ADDRESS PORT N         N connections, SPREAD at a time, each with random bytes both ways; every 500th also with the attack. Exit 1: one was not as it should
-serve-many PORT             for that
+many ADDRESS PORT... N      N connections, SPREAD at a time, each with random bytes both ways; every 500th also with the attack. Exit 1: one was not as it should
+serve-many PORT...          for that
+pairs ADDRESS N             N times two questions of DNS, A and AAAA, back to back from one new port; exit 1: an answer was lost or out of order
+serve-names                 for that
+send ADDRESS PORT N         N datagrams, one after the other, each awaited
 """
 import hashlib, os, random, socket, struct, sys, threading, time
 
@@ -269,10 +272,11 @@ def serve_one(listener):
         s.close()
 
 
-def serve_many(port):
-    s = socket.create_server(("::", int(port)), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
-    for _ in range(2 * SPREAD):
-        threading.Thread(target=serve_one, args=(s,), daemon=True).start()
+def serve_many(*ports):
+    for port in ports:
+        s = socket.create_server(("::", int(port)), family=socket.AF_INET6, backlog=1024, dualstack_ipv6=True)
+        for _ in range(2 * SPREAD):
+            threading.Thread(target=serve_one, args=(s,), daemon=True).start()
     say("listening")
     threading.Event().wait()
 
@@ -287,7 +291,6 @@ def exchange(address, port, attack):
 
 
 def many(*where):
-    """ADDRESS PORT [ADDRESS PORT...] N"""
     count, ends = int(where[-1]), [(where[i], int(where[i + 1])) for i in range(0, len(where) - 1, 2)]
     left, lock = iter(range(count + count // 500 + 1)), threading.Lock()
     good, lost, stopped, passed = 0, [], 0, 0
@@ -320,4 +323,64 @@ def many(*where):
     sys.exit(bool(lost or passed or good != count))
 
 
-{"serve": serve, "ask": ask, "many": many, "serve-many": serve_many}[sys.argv[1]](*sys.argv[2:])
+# ---- the two questions of a resolver ----
+
+A, AAAA = 1, 28
+
+
+def question(number, name, kind):
+    labels = b"".join(bytes([len(part)]) + part for part in name.encode().split(b"."))
+    return struct.pack("!6H", number, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", kind, 1)
+
+
+def answer(query):
+    kind = struct.unpack("!H", query[-4:-2])[0]
+    record = bytes(4) if kind == A else bytes(16)
+    return query[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + query[12:] + struct.pack("!3HIH", 0xC00C, kind, 1, 60, len(record)) + record
+
+
+def answer_names(s):
+    while True:
+        data, peer = s.recvfrom(1500)
+        s.sendto(answer(data), peer)
+
+
+def serve_names():
+    for fam in (socket.AF_INET, socket.AF_INET6):
+        s = open_socket(fam, socket.SOCK_DGRAM)
+        s.bind(("", 53))
+        threading.Thread(target=answer_names, args=(s,), daemon=True).start()
+    say("listening")
+    threading.Event().wait()
+
+
+def pairs(address, count):
+    good, slowest = 0, 0.0
+    for n in range(int(count)):
+        with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+            s.settimeout(PATIENCE)
+            s.connect((address, 53))
+            asked = [question(2 * n + i, f"host{n}.example", kind) for i, kind in enumerate((A, AAAA))]
+            begin = time.monotonic()
+            for q in asked:
+                s.send(q)
+            try:
+                good += [s.recv(1500) for _ in asked] == [answer(q) for q in asked]
+            except OSError:
+                pass
+            slowest = max(slowest, time.monotonic() - begin)
+    print(f"{good} of {count} pairs answered in order, the slowest in {slowest * 1000:.0f} ms")
+    sys.exit(good != int(count))
+
+
+def send(address, port, count):
+    with socket.socket(family(address), socket.SOCK_DGRAM) as s:
+        s.settimeout(PATIENCE)
+        s.connect((address, int(port)))
+        for n in range(int(count)):
+            s.send(b"%d" % n)
+            if s.recv(100) != b"%d" % n:
+                sys.exit(1)
+
+
+{"pairs": pairs, "serve-names": serve_names, "send": send, "serve": serve, "ask": ask, "many": many, "serve-many": serve_many}[sys.argv[1]](*sys.argv[2:])

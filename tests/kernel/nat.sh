@@ -30,7 +30,7 @@ for v in 4 6; do
 		}
 	}" || skip "this kernel has no nft nat for IPv$v"
 done
-within 20 grep -q '^listening' "$tmp/beside.txt"
+within 20 grep -qs '^listening' "$tmp/beside.txt"
 ways="masquerade dnat hairpin"
 # way NAME V: whom the client calls, on which port; as whom the server sees it; who the server is; where what the server says stands
 way() {
@@ -155,7 +155,7 @@ Y
 tell() { "$SLUICE" "$1" --socket "$tmp/socket" "${@:2}"; }
 start -q 0-3 --include "$tmp/policy.yaml" --socket "$tmp/socket" <"$tmp/block.rules" || exit
 listed() { tell blocks | awk '$1 ~ /\// { print $1 }' | sort; }
-in_kernel() { nft list table inet sluice | grep -oE '[0-9a-f.:]+(/[0-9]+)? (counter packets [0-9]+ bytes [0-9]+ )?timeout' | awk '{ print $1 }' | sort; }
+in_kernel() { nft list table inet sluice 2>/dev/null | grep -oE '[0-9a-f.:]+(/[0-9]+)? (counter packets [0-9]+ bytes [0-9]+ )?timeout' | awk '{ print $1 }' | sort; }
 # attack "WAYS" PROTO PLACE: one of each of these ways and both families, all at once
 attack() { ways=$1 all "$2" 100 "$3" | ask; }
 # only ADDRESS...: these are blocked, by the list and by the kernel, and nobody else
