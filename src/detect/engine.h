@@ -314,6 +314,12 @@ static inline struct inspect *inspect_of(struct detect_scratch *s)
 void inspect_begin(struct inspect *in);
 void inspect_add(struct inspect *in, uint32_t number);
 void inspect_sort(struct inspect *in);
+/* How much at the beginning need not be searched again: a pattern that ends in what is new, behind `fresh`, may begin before it. */
+static inline size_t searched_before(uint32_t longest, uint64_t offset, uint64_t fresh)
+{
+	uint64_t back = longest ? longest - 1 : 0, from = fresh > back ? fresh - back : 0;
+	return from > offset ? (size_t)(from - offset) : 0;
+}
 /* Scans and adds the candidates of what is found. `offset` is that of data[0] in the buffer; matches that end at or before `fresh` do not count. */
 void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes data, uint64_t offset, uint64_t fresh);
 /* All of a list that ends with NULL, those of one pool in one search. `data` is all that can be seen. */

@@ -128,9 +128,8 @@ static bool view_of(struct walk *w, const struct app_keyword *k, unsigned index,
 /* What a growing buffer has new, and the longest pattern less one before it. */
 static void search_new(struct inspect *in, const struct prefilter *p, const struct app_view *v, uint64_t *scanned)
 {
-	uint64_t back = p->longest ? p->longest - 1 : 0, end = v->offset + v->data.len;
-	uint64_t from = *scanned > back && !p->transforms ? *scanned - back : 0;
-	size_t skip = from > v->offset ? (size_t)(from - v->offset) : 0;
+	uint64_t end = v->offset + v->data.len;
+	size_t skip = p->transforms ? 0 : searched_before(p->longest, v->offset, *scanned);
 	if (end > *scanned || p->transforms)
 		prefilter_scan(p, in, bytes_from(v->data, skip), p->transforms ? 0 : v->offset + skip, 0);
 	*scanned = end;
@@ -178,6 +177,38 @@ static bool search(struct walk *w, const struct app_source *src)
 	return v.end && w->over;
 }
 
+/* Another source, not searched yet, that sees the same bytes now as this one does, and would be searched by the same tables. */
+static const struct app_source *find_twin(struct walk *w, unsigned of, const struct app_view *v)
+{
+	const struct app_source *src = &w->point->source[of];
+	for (unsigned i = of + 1; i < w->point->n_sources; i++) {
+		const struct app_source *other = &w->point->source[i];
+		struct app_view its;
+		if (other->prefilter->pool == src->prefilter->pool && other->keyword->grows && !(w->state->done >> i & 1) && w->state->whole[other->growing] == 0 &&
+		    w->state->scanned[other->growing] == w->state->scanned[src->growing] && view_of(w, other->keyword, 0, NULL, &its) &&
+		    its.data.data == v->data.data && its.data.len == v->data.len && its.offset == v->offset)
+			return other;
+	}
+	return NULL;
+}
+
+/* A body that is a file is searched once for both; each source's own search then finds nothing new. */
+static void search_twins(struct walk *w, unsigned of)
+{
+	const struct app_source *src = &w->point->source[of], *twin;
+	struct app_view v;
+	if (!src->prefilter->pool || !src->keyword->grows || w->state->whole[src->growing] || !view_of(w, src->keyword, 0, NULL, &v))
+		return;
+	uint64_t *scanned = &w->state->scanned[src->growing], end = v.offset + v.data.len;
+	twin = end > *scanned ? find_twin(w, of, &v) : NULL;
+	if (!twin)
+		return;
+	const struct prefilter *a = src->prefilter, *b = twin->prefilter, *list[] = {a, b, NULL};
+	size_t skip = searched_before(a->longest > b->longest ? a->longest : b->longest, v.offset, *scanned);
+	prefilters_scan(list, inspect_of(w->s), bytes_from(v.data, skip), v.offset + skip, 0);
+	*scanned = w->state->scanned[twin->growing] = end;
+}
+
 /* Sources stand in the order of states: those whose buffer is not reached end the walk. */
 static void find_candidates(struct walk *w)
 {
@@ -190,6 +221,7 @@ static void find_candidates(struct walk *w)
 			continue;
 		if (!w->over && w->tx->state[d] < point->source[i].keyword->state[d])
 			break;
+		search_twins(w, i);
 		if (search(w, &point->source[i]))
 			w->state->done |= UINT64_C(1) << i;
 	}

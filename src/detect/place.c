@@ -132,6 +132,16 @@ static bool add_source(struct app_point *point, const struct app_keyword *k, con
 	return true;
 }
 
+/* Bodies of HTTP are files as a rule: the same bytes, which can then be searched once for both. */
+static unsigned pool_of_body(const struct prefilter *p, const struct app_keyword *k, int direction)
+{
+	static const char *const bodies[] = {"file.data", "http.request_body", "http.response_body"};
+	for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++)
+		if (!p->transforms && k->grows && strcmp(k->name, bodies[i]) == 0)
+			return 1u + 4u * PAYLOAD_KIND_N_ + (unsigned)direction; /* those before are of payloads */
+	return 0;
+}
+
 /*
  * A signature of transactions stands at each protocol and direction it concerns. Its pattern makes it a candidate only where the
  * pattern's buffer is; in the other direction of a => rule, and for patterns on the payload, it is always one.
@@ -154,6 +164,7 @@ static void place_tx(struct engine *e, const struct signature *s, uint32_t numbe
 				number_list_add(&point->plain, number);
 				continue;
 			}
+			p->pool = pool_of_body(p, k, d);
 			if (!known[d])
 				prefilter_add(p, number, &(struct pattern_choice){s->fast.content, s->fast.nocase, s->fast.transforms ? 0 : s->fast.depth,
 										  s->fast.offset});

@@ -59,13 +59,6 @@ void prefilter_scan(const struct prefilter *p, struct inspect *in, struct bytes 
 	}
 }
 
-/* What must be searched again: a pattern that ends in what is new may begin before it. */
-static size_t seen_before(uint32_t longest, uint64_t offset, uint64_t fresh)
-{
-	uint64_t back = longest ? longest - 1 : 0, from = fresh > back ? fresh - back : 0;
-	return from > offset ? (size_t)(from - offset) : 0;
-}
-
 /* The parts of one database among prefilters; 0 if those before `from` have it too. */
 static unsigned parts_of(const struct prefilter *const *list, unsigned n, unsigned from, const struct database *d, const struct prefilter_part **out)
 {
@@ -95,7 +88,7 @@ static void scan_pool(const struct prefilter *const *list, unsigned n, struct in
 			member[n_members++] = list[i];
 			longest = list[i]->longest > longest ? list[i]->longest : longest;
 		}
-	size_t skip = seen_before(longest, offset, fresh);
+	size_t skip = searched_before(longest, offset, fresh);
 	c.offset = offset + skip;
 	if (skip >= data.len)
 		return;
@@ -121,7 +114,7 @@ void prefilters_scan(const struct prefilter *const *list, struct inspect *in, st
 	while (list[n])
 		n++;
 	for (unsigned i = 0; i < n; i++) {
-		size_t skip = seen_before(list[i]->longest, offset, fresh);
+		size_t skip = searched_before(list[i]->longest, offset, fresh);
 		if (!list[i]->pool)
 			prefilter_scan(list[i], in, bytes_from(data, skip), offset + skip, fresh);
 		else if (!is_pool_seen(list, i))
