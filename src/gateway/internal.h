@@ -22,7 +22,7 @@ bool probe_queue(struct nft *n);
 bool probe_table_flags(struct nft *n, uint32_t flags);
 bool probe_element_counters(struct nft *n);
 
-/* state.c: of all that our table is made of, elements of the block sets apart. 0 where there is no table. */
+/* state.c: of all that our table is made of, elements of the block sets apart. 0 where there is no table. `n` NULL: by a socket of its own. */
 int gateway_fingerprint(struct nft *n, uint64_t *out, struct error *error);
 
 /* plan.c: a plan for the table that is to take the place of this process's own, even where a number fixed by hand has been taken since. */

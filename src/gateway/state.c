@@ -15,9 +15,42 @@
 #include "gateway/owner.h"
 #include "gateway/watch.h"
 
-static int cannot_read(struct error *error, int code)
+/* Again when it changes while it is read (EINTR) or goes meanwhile (ENOENT), within reason. `n` NULL: by a socket of its own. */
+static int read_patiently(struct nft *n, int (*once)(struct nft *n, void *out), void *out, struct error *error)
 {
-	return error_set(error, -code, "cannot read the loaded nftables: %s", strerror(-code));
+	enum { TRIES = 10 };
+	struct nft own = {0};
+	int r = n ? 0 : nft_open(&own, error);
+	if (r < 0)
+		return r;
+	r = -EINTR;
+	for (int i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++)
+		r = once(n ? n : &own, out);
+	if (!n)
+		nft_close(&own);
+	return r < 0 ? error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r)) : 0;
+}
+
+/* What a message says of a chain or rule of our table; NULL: it is none. The caller frees it. */
+static struct nftnl_chain *our_chain(const struct nlmsghdr *m)
+{
+	struct nftnl_chain *c = nftnl_chain_alloc();
+	if (c && nftnl_chain_nlmsg_parse(m, c) == 0 && strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE), GATEWAY_TABLE) == 0 &&
+	    nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY) == NFPROTO_INET)
+		return c;
+	if (c)
+		nftnl_chain_free(c);
+	return NULL;
+}
+
+static struct nftnl_rule *our_rule(const struct nlmsghdr *m)
+{
+	struct nftnl_rule *r = nftnl_rule_alloc();
+	if (r && nftnl_rule_nlmsg_parse(m, r) == 0)
+		return r;
+	if (r)
+		nftnl_rule_free(r);
+	return NULL;
 }
 
 /* ---- counters ---- */
@@ -47,42 +80,35 @@ static int count_rule(const struct nlmsghdr *m, void *context)
 {
 	struct gateway_counts *out = context;
 	struct counted_rule c = {0};
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	if (r && nftnl_rule_nlmsg_parse(m, r) == 0) {
-		out->rules++;
-		nftnl_expr_foreach(r, read_counted, &c);
-		if (c.queues) {
-			out->queued_packets += c.packets;
-			out->queued_bytes += c.bytes;
-		} else if (c.drops) {
-			out->blocked_packets += c.packets;
-			out->blocked_bytes += c.bytes;
-		} else {
-			out->released_packets += c.packets;
-			out->released_bytes += c.bytes;
-		}
+	struct nftnl_rule *r = our_rule(m);
+	if (!r)
+		return MNL_CB_OK;
+	out->rules++;
+	nftnl_expr_foreach(r, read_counted, &c);
+	if (c.queues) {
+		out->queued_packets += c.packets;
+		out->queued_bytes += c.bytes;
+	} else if (c.drops) {
+		out->blocked_packets += c.packets;
+		out->blocked_bytes += c.bytes;
+	} else {
+		out->released_packets += c.packets;
+		out->released_bytes += c.bytes;
 	}
-	if (r)
-		nftnl_rule_free(r);
+	nftnl_rule_free(r);
 	return MNL_CB_OK;
+}
+
+static int count_once(struct nft *n, void *out)
+{
+	*(struct gateway_counts *)out = (struct gateway_counts){0};
+	int r = nft_dump_ours(n, NFT_MSG_GETRULE, NULL, count_rule, out);
+	return r == -ENOENT ? 0 : r;
 }
 
 int gateway_counts(struct gateway_counts *out, struct error *error)
 {
-	enum { TRIES = 5 };
-	struct nft n = {0};
-	int r = nft_open(&n, error);
-	if (r < 0)
-		return r;
-	r = -EINTR;
-	for (int i = 0; i < TRIES && r == -EINTR; i++) {
-		*out = (struct gateway_counts){0};
-		r = nft_dump_ours(&n, NFT_MSG_GETRULE, NULL, count_rule, out);
-	}
-	nft_close(&n);
-	if (r == -ENOENT)
-		r = 0;
-	return r < 0 ? cannot_read(error, r) : 0;
+	return read_patiently(NULL, count_once, out, error);
 }
 
 /* ---- is it whole ---- */
@@ -100,22 +126,20 @@ static void add_object(uint64_t *sum, struct object o)
 
 static int add_chain(const struct nlmsghdr *m, void *context)
 {
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	if (c && nftnl_chain_nlmsg_parse(m, c) == 0 && strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE), GATEWAY_TABLE) == 0 &&
-	    nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY) == NFPROTO_INET) {
-		bool base = nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM);
-		add_object(context, (struct object){NFT_MSG_GETCHAIN, nftnl_chain_get_u64(c, NFTNL_CHAIN_HANDLE),
-						    base ? nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO) : 0, base ? nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) : 0});
-	}
-	if (c)
-		nftnl_chain_free(c);
+	struct nftnl_chain *c = our_chain(m);
+	if (!c)
+		return MNL_CB_OK;
+	bool base = nftnl_chain_is_set(c, NFTNL_CHAIN_HOOKNUM);
+	add_object(context, (struct object){NFT_MSG_GETCHAIN, nftnl_chain_get_u64(c, NFTNL_CHAIN_HANDLE), base ? nftnl_chain_get_s32(c, NFTNL_CHAIN_PRIO) : 0,
+					    base ? nftnl_chain_get_u32(c, NFTNL_CHAIN_POLICY) : 0});
+	nftnl_chain_free(c);
 	return MNL_CB_OK;
 }
 
 static int add_rule(const struct nlmsghdr *m, void *context)
 {
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	if (r && nftnl_rule_nlmsg_parse(m, r) == 0)
+	struct nftnl_rule *r = our_rule(m);
+	if (r)
 		add_object(context, (struct object){.kind = NFT_MSG_GETRULE, .handle = nftnl_rule_get_u64(r, NFTNL_RULE_HANDLE)});
 	if (r)
 		nftnl_rule_free(r);
@@ -132,8 +156,9 @@ static int add_set(const struct nlmsghdr *m, void *context)
 	return MNL_CB_OK;
 }
 
-static int read_once(struct nft *n, uint64_t *sum)
+static int read_once(struct nft *n, void *out)
 {
+	uint64_t *sum = out;
 	uint32_t before = 0, after = 0;
 	uint64_t handle = 0;
 	struct owner owner = {0};
@@ -154,22 +179,13 @@ static int read_once(struct nft *n, uint64_t *sum)
 
 int gateway_fingerprint(struct nft *n, uint64_t *out, struct error *error)
 {
-	enum { TRIES = 10 };
-	int r = -EINTR;
-	for (int i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++)
-		r = read_once(n, out);
-	return r < 0 ? cannot_read(error, r) : 0;
+	return read_patiently(n, read_once, out, error);
 }
 
 int gateway_intact(const struct gateway_plan *p, struct error *error)
 {
-	struct nft n = {0};
 	uint64_t now = 0;
-	int r = nft_open(&n, error);
-	if (r < 0)
-		return r;
-	r = gateway_fingerprint(&n, &now, error);
-	nft_close(&n);
+	int r = gateway_fingerprint(NULL, &now, error);
 	return r < 0 ? r : now == p->fingerprint;
 }
 
@@ -178,17 +194,15 @@ int gateway_intact(const struct gateway_plan *p, struct error *error)
 static int read_state_chain(const struct nlmsghdr *m, void *context)
 {
 	struct gateway_table_state *s = context;
-	struct nftnl_chain *c = nftnl_chain_alloc();
-	if (c && nftnl_chain_nlmsg_parse(m, c) == 0 && strcmp(nftnl_chain_get_str(c, NFTNL_CHAIN_TABLE), GATEWAY_TABLE) == 0 &&
-	    nftnl_chain_get_u32(c, NFTNL_CHAIN_FAMILY) == NFPROTO_INET) {
-		const char *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
-		s->guard |= strcmp(name, GATEWAY_GUARD_CHAIN) == 0;
-		for (int hook = 0; hook < HOOK_N_; hook++)
-			if (strcmp(name, gateway_hook_names[hook]) == 0)
-				s->hooks |= 1u << hook;
-	}
-	if (c)
-		nftnl_chain_free(c);
+	struct nftnl_chain *c = our_chain(m);
+	if (!c)
+		return MNL_CB_OK;
+	const char *name = nftnl_chain_get_str(c, NFTNL_CHAIN_NAME);
+	s->guard |= strcmp(name, GATEWAY_GUARD_CHAIN) == 0;
+	for (int hook = 0; hook < HOOK_N_; hook++)
+		if (strcmp(name, gateway_hook_names[hook]) == 0)
+			s->hooks |= 1u << hook;
+	nftnl_chain_free(c);
 	return MNL_CB_OK;
 }
 
@@ -208,16 +222,17 @@ static int read_state_expression(struct nftnl_expr *e, void *context)
 
 static int read_state_rule(const struct nlmsghdr *m, void *context)
 {
-	struct nftnl_rule *r = nftnl_rule_alloc();
-	if (r && nftnl_rule_nlmsg_parse(m, r) == 0)
+	struct nftnl_rule *r = our_rule(m);
+	if (r)
 		nftnl_expr_foreach(r, read_state_expression, context);
 	if (r)
 		nftnl_rule_free(r);
 	return MNL_CB_OK;
 }
 
-static int read_state(struct nft *n, struct gateway_table_state *out)
+static int read_state(struct nft *n, void *context)
 {
+	struct gateway_table_state *out = context;
 	uint64_t handle;
 	struct owner owner = {0};
 	*out = (struct gateway_table_state){0};
@@ -235,16 +250,6 @@ static int read_state(struct nft *n, struct gateway_table_state *out)
 
 int gateway_table_state(struct gateway_table_state *out, struct error *error)
 {
-	enum { TRIES = 5 };
-	struct nft n = {0};
 	*out = (struct gateway_table_state){0};
-	int r = nft_open(&n, error);
-	if (r < 0)
-		return r;
-	r = -EINTR;
-	/* ENOENT: it went while it was read */
-	for (int i = 0; i < TRIES && (r == -EINTR || r == -ENOENT); i++)
-		r = read_state(&n, out);
-	nft_close(&n);
-	return r < 0 ? cannot_read(error, r) : 0;
+	return read_patiently(NULL, read_state, out, error);
 }

@@ -452,50 +452,56 @@ int gateway_load(struct gateway_plan *p, enum gateway_load_mode mode, struct err
 	return r;
 }
 
-static int remove_table(struct nft *n, uint64_t handle, struct error *error)
+/* Whose table may go: positive: yes; 0: it is left; -errno with words. */
+typedef int (*may_remove)(bool there, const struct owner *owner, struct error *error);
+
+static int remove_if(may_remove may, struct error *error)
 {
+	uint64_t handle = 0;
+	struct owner owner = {0};
 	struct nft_batch batch;
-	nft_batch_begin(&batch, n, 0);
-	delete_table(&batch, handle);
-	return nft_batch_send(&batch, n, true, error);
+	struct nft *n = link_take(error);
+	if (!n)
+		return -EIO;
+	int r = gateway_find_table(n, &handle, &owner);
+	if (r < 0)
+		error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
+	else
+		r = may(r > 0, &owner, error);
+	if (r > 0) {
+		nft_batch_begin(&batch, n, 0);
+		delete_table(&batch, handle);
+		r = nft_batch_send(&batch, n, true, error);
+	}
+	link_give();
+	return r;
+}
+
+static int is_own(bool there, const struct owner *owner, struct error *error)
+{
+	(void)error;
+	return there && owner_is_self(owner);
+}
+
+static int is_stale(bool there, const struct owner *owner, struct error *error)
+{
+	if (!there)
+		return error_set(error, ENOENT, "no table inet " GATEWAY_TABLE " is loaded");
+	if (!owner->known)
+		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " was not made by sluice");
+	if (owner_lives(owner) && !owner_is_self(owner))
+		return error_set(error, EEXIST, "table inet " GATEWAY_TABLE " belongs to the running sluice, process %d", owner->pid);
+	return 1;
 }
 
 int gateway_remove(struct error *error)
 {
-	uint64_t handle = 0;
-	struct owner owner = {0};
-	struct nft *n = link_take(error);
-	if (!n)
-		return -EIO;
-	int r = gateway_find_table(n, &handle, &owner);
-	if (r < 0)
-		error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
-	else if (r > 0)
-		r = owner_is_self(&owner) ? remove_table(n, handle, error) : 0;
-	link_give();
-	return r;
+	return remove_if(is_own, error);
 }
 
 int gateway_remove_stale(struct error *error)
 {
-	uint64_t handle = 0;
-	struct owner owner = {0};
-	struct nft *n = link_take(error);
-	if (!n)
-		return -EIO;
-	int r = gateway_find_table(n, &handle, &owner);
-	if (r < 0)
-		error_set(error, -r, "cannot read the loaded nftables: %s", strerror(-r));
-	else if (r == 0)
-		r = error_set(error, ENOENT, "no table inet " GATEWAY_TABLE " is loaded");
-	else if (!owner.known)
-		r = error_set(error, EEXIST, "table inet " GATEWAY_TABLE " was not made by sluice");
-	else if (owner_lives(&owner) && !owner_is_self(&owner))
-		r = error_set(error, EEXIST, "table inet " GATEWAY_TABLE " belongs to the running sluice, process %d", owner.pid);
-	else
-		r = remove_table(n, handle, error);
-	link_give();
-	return r;
+	return remove_if(is_stale, error);
 }
 
 int gateway_guard_load(const struct gateway_settings *s, struct error *error)
