@@ -5,6 +5,7 @@
  */
 #include "base/log.h"
 #include "command/command.h"
+#include "command/options.h"
 #include "daemon/worker.h"
 
 #include <dirent.h>
@@ -18,17 +19,13 @@
 
 #define LOG_MODULE "replay"
 
-enum { OPT_SET = 256, OPT_SIMULATE, OPT_RUNMODE, OPT_NO_DETECTION, OPT_FATAL, OPT_EACH, OPT_QUIET, OPT_JSON, OPT_STRICT, OPT_INCLUDE,
-       OPT_DUMP, OPT_DATA_DIR, OPT_IGNORED, OPT_IGNORED_VALUE, OPT_FIREWALL, OPT_DELETE, OPT_RECURSIVE, OPT_ANALYSIS };
-
-struct list {
-	const char **item;
-	size_t n;
-};
+enum { OPT_SIMULATE = OPTION_OWN, OPT_RUNMODE, OPT_NO_DETECTION, OPT_EACH, OPT_QUIET, OPT_JSON, OPT_STRICT, OPT_DUMP, OPT_DATA_DIR, OPT_IGNORED,
+       OPT_IGNORED_VALUE, OPT_FIREWALL, OPT_DELETE, OPT_ANALYSIS };
 
 struct replay {
 	struct runtime_options options;
-	struct list sets, includes, inputs, more_rules;
+	struct runtime_parsed parsed;
+	struct option_list inputs;
 	bool test, each, quiet, json, strict, dump, delete_done;
 	const char *bpf;
 	char *data_dir; /* --data-dir, as a setting */
@@ -51,12 +48,6 @@ static void on_signal(int number)
 {
 	(void)number;
 	stopped = 1;
-}
-
-static void list_add(struct list *l, const char *item)
-{
-	l->item = xrealloc(l->item, (l->n + 1) * sizeof *l->item);
-	l->item[l->n++] = item;
 }
 
 void command_replay_usage(void)
@@ -93,16 +84,16 @@ void command_replay_usage(void)
 }
 
 static const struct option long_options[] = {
-	{"set", required_argument, NULL, OPT_SET},
+	{"set", required_argument, NULL, OPTION_SET},
 	{"simulate-ips", no_argument, NULL, OPT_SIMULATE},
 	{"runmode", required_argument, NULL, OPT_RUNMODE},
 	{"disable-detection", no_argument, NULL, OPT_NO_DETECTION},
-	{"init-errors-fatal", no_argument, NULL, OPT_FATAL},
+	{"init-errors-fatal", no_argument, NULL, OPTION_FATAL},
 	{"each", no_argument, NULL, OPT_EACH},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"strict", no_argument, NULL, OPT_STRICT},
-	{"include", required_argument, NULL, OPT_INCLUDE},
+	{"include", required_argument, NULL, OPTION_INCLUDE},
 	{"dump-config", no_argument, NULL, OPT_DUMP},
 	{"data-dir", required_argument, NULL, OPT_DATA_DIR},
 	{"bpf", required_argument, NULL, 'F'},
@@ -132,25 +123,19 @@ static int parse_checksums(const char *text, int *out)
 static int parse_option(struct replay *r, int option, const char *value)
 {
 	struct runtime_options *o = &r->options;
+	if (runtime_option(&r->parsed, o, option, value))
+		return STATUS_DONE;
 	switch (option) {
-	case 'c': o->config = value; break;
-	case 'r': list_add(&r->inputs, value); break;
-	case 'S': o->rules_only = value; break;
-	case 's': list_add(&r->more_rules, value); break;
-	case 'l': o->log_dir = value; break;
+	case 'r': option_list_add(&r->inputs, value); break;
 	case 'k': return parse_checksums(value, &o->checksums);
 	case 'F': r->bpf = value; break;
 	case 'T': r->test = true; break;
-	case 'v': log_level_max = log_level_max < LOG_LEVEL_DEBUG ? log_level_max + 1 : log_level_max; break;
-	case OPT_SET: list_add(&r->sets, value); break;
 	case OPT_DATA_DIR:
 		free(r->data_dir);
 		r->data_dir = xasprintf("default-data-dir=%s", value);
 		break;
-	case OPT_INCLUDE: list_add(&r->includes, value); break;
 	case OPT_SIMULATE: o->ips = true; break;
 	case OPT_NO_DETECTION: o->no_detection = true; break;
-	case OPT_FATAL: o->errors_fatal = true; break;
 	case OPT_EACH: r->each = true; break;
 	case OPT_QUIET: r->quiet = true; break;
 	case OPT_JSON: r->json = true; break;
@@ -180,15 +165,10 @@ static int parse_options(struct replay *r, int argc, char **argv)
 			return rc;
 	}
 	for (; optind < argc; optind++)
-		list_add(&r->inputs, argv[optind]);
+		option_list_add(&r->inputs, argv[optind]);
 	if (r->data_dir)
-		list_add(&r->sets, r->data_dir);
-	r->options.sets = r->sets.item;
-	r->options.n_sets = r->sets.n;
-	r->options.includes = r->includes.item;
-	r->options.n_includes = r->includes.n;
-	r->options.rules_more = r->more_rules.item;
-	r->options.n_rules_more = r->more_rules.n;
+		option_list_add(&r->parsed.sets, r->data_dir);
+	runtime_options_take(&r->parsed, &r->options);
 	r->options.no_output = !r->options.log_dir;
 	if (r->each && !r->options.log_dir)
 		r->options.no_output = true;
@@ -534,11 +514,11 @@ int command_replay(int argc, char **argv)
 		r.tty = isatty(2) && !r.quiet;
 		rc = replay_all(&r);
 	}
-	free(r.sets.item);
+	free(r.parsed.sets.item);
 	free(r.data_dir);
-	free(r.includes.item);
+	free(r.parsed.includes.item);
 	free(r.inputs.item);
-	free(r.more_rules.item);
+	free(r.parsed.rules.item);
 	free(r.top);
 	return rc;
 }

@@ -4,6 +4,7 @@
  * evaluated or doubtful is listed with its place.
  */
 #include "command/command.h"
+#include "command/options.h"
 
 #include "base/json.h"
 #include "respond/policy.h"
@@ -18,8 +19,7 @@
 
 struct check {
 	const char *config;
-	const char **sets, **files;
-	size_t n_sets, n_files;
+	struct option_list sets, files;
 	bool json, strict, all;
 
 	struct conf *conf;
@@ -59,12 +59,6 @@ void command_rules_usage(void)
 	     "exit status: 0 no errors, 1 errors or an unreadable file, 2 wrong usage");
 }
 
-static void list_add(const char ***list, size_t *n, const char *text)
-{
-	*list = xrealloc(*list, (*n + 1) * sizeof **list);
-	(*list)[(*n)++] = text;
-}
-
 static int parse_options(int argc, char **argv, struct check *c)
 {
 	static const struct option longs[] = {{"json", no_argument, NULL, 'j'}, {"all", no_argument, NULL, 'a'}, {"strict", no_argument, NULL, 's'},
@@ -78,7 +72,7 @@ static int parse_options(int argc, char **argv, struct check *c)
 		else if (o == 's')
 			c->strict = true;
 		else if (o == 'S')
-			list_add(&c->sets, &c->n_sets, optarg);
+			option_list_add(&c->sets, optarg);
 		else if (o == 'c')
 			c->config = optarg;
 		else if (o == 'h')
@@ -87,8 +81,8 @@ static int parse_options(int argc, char **argv, struct check *c)
 			return fputs("`sluice help rules` shows the options\n", stderr), -EINVAL;
 	}
 	for (int i = optind; i < argc; i++)
-		list_add(&c->files, &c->n_files, argv[i]);
-	if (!c->n_files)
+		option_list_add(&c->files, argv[i]);
+	if (!c->files.n)
 		return fputs("sluice rules check: which files? (`sluice help rules`)\n", stderr), -EINVAL;
 	return 0;
 }
@@ -97,8 +91,8 @@ static int read_configuration(struct check *c, struct error *error)
 {
 	c->conf = conf_new();
 	int status = c->config ? conf_load_file(c->conf, c->config, error) : conf_load_defaults(c->conf, error);
-	for (size_t i = 0; status == 0 && i < c->n_sets; i++)
-		status = conf_set(c->conf, c->sets[i], error);
+	for (size_t i = 0; status == 0 && i < c->sets.n; i++)
+		status = conf_set(c->conf, c->sets.item[i], error);
 	if (status < 0)
 		return status;
 	c->vars = rule_vars_read(c->conf, error);
@@ -320,8 +314,8 @@ static int check_rules(struct check *c)
 		fprintf(stderr, "sluice: %s\n", error.text);
 		return STATUS_FAILED;
 	}
-	for (size_t i = 0; i < c->n_files; i++)
-		load_path(c, c->files[i]);
+	for (size_t i = 0; i < c->files.n; i++)
+		load_path(c, c->files.item[i]);
 	compile_rules(c);
 	if (c->json)
 		print_json(c);
@@ -340,8 +334,8 @@ static void check_deinit(struct check *c)
 	rule_lists_free(c->lists);
 	rule_vars_free(c->vars);
 	conf_free(c->conf);
-	free(c->sets);
-	free(c->files);
+	free(c->sets.item);
+	free(c->files.item);
 }
 
 int command_rules(int argc, char **argv)

@@ -10,16 +10,16 @@
 #include "command/options.h"
 #include "daemon/run.h"
 
-enum { OPT_HOOK = 256, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_SET, OPT_INCLUDE, OPT_FATAL, OPT_NO_SANDBOX, OPT_CONFIRM, OPT_SOCKET };
+enum { OPT_HOOK = OPTION_OWN, OPT_WHEN_DOWN, OPT_IDS, OPT_DRY_RUN, OPT_NO_SANDBOX, OPT_CONFIRM, OPT_SOCKET };
 
 static const struct option long_options[] = {
 	{"hook", required_argument, NULL, OPT_HOOK},
 	{"when-down", required_argument, NULL, OPT_WHEN_DOWN},
 	{"ids", no_argument, NULL, OPT_IDS},
 	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
-	{"set", required_argument, NULL, OPT_SET},
-	{"include", required_argument, NULL, OPT_INCLUDE},
-	{"init-errors-fatal", no_argument, NULL, OPT_FATAL},
+	{"set", required_argument, NULL, OPTION_SET},
+	{"include", required_argument, NULL, OPTION_INCLUDE},
+	{"init-errors-fatal", no_argument, NULL, OPTION_FATAL},
 	{"no-sandbox", no_argument, NULL, OPT_NO_SANDBOX},
 	{"confirm", required_argument, NULL, OPT_CONFIRM},
 	{"socket", required_argument, NULL, OPT_SOCKET},
@@ -56,12 +56,6 @@ void command_run_usage(void)
 	     "kill -9 it and then `sluice stop`.");
 }
 
-static void list_add(struct option_list *l, const char *item)
-{
-	l->item = xrealloc(l->item, (l->n + 1) * sizeof *l->item);
-	l->item[l->n++] = item;
-}
-
 static int parse_confirm(struct run_parsed *p, const char *value)
 {
 	if (clock_parse_duration(value, &p->run.confirm))
@@ -72,21 +66,15 @@ static int parse_confirm(struct run_parsed *p, const char *value)
 
 static int parse_option(struct run_parsed *p, int option, const char *value)
 {
-	struct runtime_options *o = &p->run.runtime;
+	struct option_list *sets = &p->runtime.sets;
+	if (runtime_option(&p->runtime, &p->run.runtime, option, value))
+		return STATUS_DONE;
 	switch (option) {
-	case 'c': o->config = value; break;
-	case 'S': o->rules_only = value; break;
-	case 's': list_add(&p->rules, value); break;
-	case 'l': o->log_dir = value; break;
-	case 'q': list_add(&p->sets, xasprintf("gateway.queues=%s", value)); break;
-	case 'v': log_level_max = log_level_max < LOG_LEVEL_DEBUG ? log_level_max + 1 : log_level_max; break;
-	case OPT_HOOK: list_add(&p->sets, xasprintf("gateway.hooks=%s", value)); break;
-	case OPT_WHEN_DOWN: list_add(&p->sets, xasprintf("gateway.when-down=%s", value)); break;
-	case OPT_SET: list_add(&p->sets, value); break;
-	case OPT_INCLUDE: list_add(&p->includes, value); break;
-	case OPT_IDS: o->ids_only = true; break;
+	case 'q': option_list_add(sets, xasprintf("gateway.queues=%s", value)); break;
+	case OPT_HOOK: option_list_add(sets, xasprintf("gateway.hooks=%s", value)); break;
+	case OPT_WHEN_DOWN: option_list_add(sets, xasprintf("gateway.when-down=%s", value)); break;
+	case OPT_IDS: p->run.runtime.ids_only = true; break;
 	case OPT_DRY_RUN: p->run.dry_run = true; break;
-	case OPT_FATAL: o->errors_fatal = true; break;
 	case OPT_NO_SANDBOX: p->run.no_sandbox = true; break;
 	case OPT_CONFIRM: return parse_confirm(p, value);
 	case OPT_SOCKET: p->run.socket = value; break;
@@ -111,15 +99,9 @@ int run_options_parse(int argc, char **argv, struct run_parsed *p, void (*usage)
 		fprintf(stderr, "sluice: %s takes no '%s'; `sluice help %s` lists what it takes\n", argv[0], argv[optind], argv[0]);
 		return STATUS_USAGE;
 	}
-	struct runtime_options *o = &p->run.runtime;
-	if (!o->config && access(own_config, R_OK) == 0)
-		o->config = own_config;
-	o->sets = p->sets.item;
-	o->n_sets = p->sets.n;
-	o->includes = p->includes.item;
-	o->n_includes = p->includes.n;
-	o->rules_more = p->rules.item;
-	o->n_rules_more = p->rules.n;
+	if (!p->run.runtime.config && access(own_config, R_OK) == 0)
+		p->run.runtime.config = own_config;
+	runtime_options_take(&p->runtime, &p->run.runtime);
 	return STATUS_DONE;
 }
 
