@@ -1,39 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The protocol of the control socket, with commands of the test's own in the place of the daemon's. */
-#include "daemon/control.h"
+#include "daemon/test_control.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/memory.h"
 
-enum { LARGE = 4 << 20, PATIENCE_MS = 5000 };
+enum { LARGE = 4 << 20, PATIENCE_SECONDS = 5 };
 
-/* ---- the daemon's side, in a thread of its own ---- */
-
-static struct loop *loop;
-static struct control *control;
-static pthread_t thread;
-static char path[64];
-
-static void do_echo(struct live *l, const json_t *arguments, struct control_reply *r)
-{
-	(void)l;
-	control_answer(r, true, arguments ? json_deep_copy(arguments) : json_null());
-}
+/* ---- the daemon's side ---- */
 
 static void do_large(struct live *l, const json_t *arguments, struct control_reply *r)
 {
@@ -52,7 +35,7 @@ static void answer_now(void *context)
 static void do_later(struct live *l, const json_t *arguments, struct control_reply *r)
 {
 	(void)l, (void)arguments;
-	loop_timer_start(loop, 50000, true, answer_now, r);
+	loop_timer_start(rig.loop, 50000, true, answer_now, r);
 }
 
 static void do_never(struct live *l, const json_t *arguments, struct control_reply *r)
@@ -70,53 +53,27 @@ const struct control_command control_commands[] = {
 	{"echo", "", do_echo}, {"large", "", do_large}, {"later", "", do_later}, {"never", "", do_never}, {"fail", "", do_fail}, {NULL, NULL, NULL},
 };
 
-static void *loop_main(void *context)
-{
-	struct error error;
-	(void)context;
-	(void)loop_run(loop, &error);
-	return NULL;
-}
-
-static void end(void *context)
-{
-	(void)context;
-	loop_end(loop);
-}
-
 static int set_up(void **state)
 {
-	struct error error = {0};
 	(void)state;
-	snprintf(path, sizeof path, "/tmp/sluice-test-control-%d/socket", (int)getpid());
-	loop = loop_new(&error);
-	control = control_open(loop, NULL, path, &error);
-	return control && pthread_create(&thread, NULL, loop_main, NULL) == 0 ? 0 : -1;
+	return rig_start("test-control") ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	loop_call(loop, end, NULL);
-	pthread_join(thread, NULL);
-	control_close(control);
-	loop_free(loop);
-	assert_int_equal(access(path, F_OK), -1);
-	*strrchr(path, '/') = '\0';
-	return rmdir(path);
+	rig_stop();
+	assert_int_equal(access(rig.path, F_OK), -1);
+	*strrchr(rig.path, '/') = '\0';
+	return rmdir(rig.path);
 }
 
 /* ---- a client's ---- */
 
 static int connect_to_it(void)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	struct timeval limit = {.tv_sec = PATIENCE_MS / 1000};
-	snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	int fd = rig_connect(PATIENCE_SECONDS);
+	assert_true(fd >= 0);
 	return fd;
 }
 
@@ -329,7 +286,7 @@ static void test_whose_it_is(void **state)
 {
 	struct stat st;
 	(void)state;
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(rig.path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0660);
 }
 
@@ -346,7 +303,7 @@ static void test_a_file_of_somebody_is_not_taken_away(void **state)
 	struct loop *other = loop_new(&error);
 	assert_null(control_open(other, NULL, name, &error));
 	assert_non_null(strstr(error.text, name));
-	assert_null(control_open(other, NULL, path, &error)); /* nor the place of one that lives */
+	assert_null(control_open(other, NULL, rig.path, &error)); /* nor the place of one that lives */
 	assert_non_null(strstr(error.text, "listens"));
 	loop_free(other);
 	assert_int_equal(unlink(name), 0);
