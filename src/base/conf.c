@@ -326,6 +326,29 @@ int conf_size(struct conf *node, const char *name, uint64_t *out, struct error *
 	return conf_place(n, error);
 }
 
+bool conf_parse_time(const char *text, uint64_t *ns)
+{
+	static const struct {
+		const char *unit;
+		double ns;
+	} units[] = {{"", 1e6}, {"ms", 1e6}, {"s", 1e9}, {"us", 1e3}, {"ns", 1}};
+	static const double MOST = 60e9;
+	char *end;
+	double v;
+	if (!((*text >= '0' && *text <= '9') || *text == '.'))
+		return false; /* no sign, no "nan", no "inf" */
+	v = strtod(text, &end);
+	if (end == text)
+		return false;
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(end, units[i].unit) == 0) {
+			v *= units[i].ns;
+			*ns = (uint64_t)(v + 0.5);
+			return v <= MOST;
+		}
+	return false;
+}
+
 bool conf_parse_rate(const char *text, uint64_t *out)
 {
 	static const struct {

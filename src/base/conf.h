@@ -55,6 +55,8 @@ int conf_place(const struct conf *node, struct error *error);
 /* For one text: true for yes/true/on/1 in any case. */
 bool conf_is_true(const char *text);
 int conf_parse_size(const char *text, uint64_t *out);
+/* A short time in ns: 100ms, 250us, 1.5s, at most 60 s; a bare number is ms. */
+bool conf_parse_time(const char *text, uint64_t *ns);
 /* Bits a second, as tc writes them: 500kbit, 2mbit, 1gbit, and bytes: 100kbps. More than 0. */
 bool conf_parse_rate(const char *text, uint64_t *out);
 /* Full dotted name of a node, into a static per-thread buffer. */

@@ -68,6 +68,8 @@ static void show(const json_t *m)
 		       json_number_value(json_object_get(table, "unprotected_seconds")));
 	printf("%lld packets, %lld flows; %lld packets dropped, %lld rejected; %lld blocked addresses\n", number(m, "packets"), number(m, "flows"),
 	       number(m, "dropped"), number(m, "rejected"), number(m, "blocks"));
+	if (number(m, "slowed"))
+		printf("%lld flows were slowed\n", number(m, "slowed"));
 	if (number(m, "records_lost"))
 		printf("%lld records could not be written\n", number(m, "records_lost"));
 	printf("%lld alerts\n", number(m, "alerts"));

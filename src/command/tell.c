@@ -225,7 +225,7 @@ int command_unblock(int argc, char **argv)
 void command_blocks_usage(void)
 {
 	puts("usage: sluice blocks [--json] [--limit N] [--socket PATH]\n"
-	     "\nWho is blocked, until when, why, by which rule, and how many packets were dropped for it: at most N (1000).");
+	     "\nWho is blocked, until when, why, by which rule, and how many packets were dropped for it; which flows are slowed: at most N (1000) of each.");
 }
 
 static void show_blocks(const json_t *m)
@@ -242,6 +242,13 @@ static void show_blocks(const json_t *m)
 			printf(" (sid %lld)", (long long)json_integer_value(json_object_get(b, "sid")));
 		putchar('\n');
 	}
+	if (!json_integer_value(json_object_get(m, "slowed")))
+		return;
+	printf("%lld flows slowed\n", (long long)json_integer_value(json_object_get(m, "slowed")));
+	json_array_foreach(json_object_get(m, "slow"), i, b)
+		printf("  %s: %s port %lld to %s port %lld, protocol %lld\n", json_string_value(json_object_get(b, "class")), json_string_value(json_object_get(b, "src_ip")),
+		       (long long)json_integer_value(json_object_get(b, "src_port")), json_string_value(json_object_get(b, "dest_ip")),
+		       (long long)json_integer_value(json_object_get(b, "dest_port")), (long long)json_integer_value(json_object_get(b, "proto")));
 }
 
 int command_blocks(int argc, char **argv)

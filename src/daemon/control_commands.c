@@ -305,11 +305,31 @@ struct block_listing {
 	size_t most;
 };
 
+struct slow_listing {
+	struct live *live;
+	json_t *list;
+	size_t most, n;
+};
+
 static void list_block(void *context, const struct block *b)
 {
 	struct block_listing *l = context;
 	if (json_array_size(l->list) < l->most)
 		json_array_append_new(l->list, block_json(b));
+}
+
+/* Slow flows as the kernel has them: by their conntrack marks. */
+static bool list_slowed(void *context, const struct conntrack_flow *f)
+{
+	struct slow_listing *x = context;
+	const struct gateway_settings *s = &x->live->settings;
+	char src[ADDRESS_TEXT], dst[ADDRESS_TEXT];
+	for (unsigned i = 0; i < s->n_slow; i++)
+		if ((f->mark & s->mark_mask) == mark_bits(s->mark_mask, MARK_SLOW + i) && x->n++ < x->most)
+			json_array_append_new(x->list, json_pack("{s:s,s:i,s:s,s:i,s:s,s:i}", "class", s->slow[i], "proto", f->original.proto, "src_ip",
+								 address_format_short(&f->original.src, src), "src_port", f->original.sport, "dest_ip",
+								 address_format_short(&f->original.dst, dst), "dest_port", f->original.dport));
+	return true;
 }
 
 static void list_blocks(struct errand *e)
@@ -318,7 +338,11 @@ static void list_blocks(struct errand *e)
 	struct block_listing x = {json_array(), s->most};
 	run_read_blocks(s->live);
 	block_list_visit(s->live->blocks, list_block, &x);
-	s->line = control_line(true, json_pack("{s:I,s:o}", "count", (json_int_t)block_list_count(s->live->blocks), "blocks", x.list));
+	struct slow_listing slowed = {s->live, json_array(), s->most, 0};
+	if (s->live->settings.n_slow)
+		(void)conntrack_visit(list_slowed, &slowed, NULL); /* a kernel without it: nothing is slowed either */
+	s->line = control_line(true, json_pack("{s:I,s:o,s:I,s:o}", "count", (json_int_t)block_list_count(s->live->blocks), "blocks", x.list, "slowed",
+					       (json_int_t)slowed.n, "slow", slowed.list));
 }
 
 static void do_blocks(struct live *l, const json_t *a, struct control_reply *r)

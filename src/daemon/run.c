@@ -178,7 +178,7 @@ static int make_workers(struct live *l, struct error *error)
 		w->reject.names = names_behind_nat;
 		w->reject.names_context = w;
 		worker_on_reject(w->worker, on_reject, w);
-		worker_mark_mask(w->worker, l->settings.mark_mask);
+		worker_mark_mask(w->worker, l->settings.mark_mask, (uint8_t)gateway_clear_mark(&l->settings));
 		worker_releases(w->worker, l->settings.own_table, l->settings.release_over);
 	}
 	return 0;
@@ -232,6 +232,8 @@ static void stop(struct live *l)
 	l->stuck |= !aside_close(l->aside);
 	l->aside = NULL;
 	run_blocks_close(l);
+	slow_close(l->slow, leave);
+	l->slow = NULL;
 	l->stuck |= !reload_deinit(l);
 }
 
@@ -377,6 +379,8 @@ static int start(struct live *l, struct error *error)
 		r = run_control_open(l, error);
 	if (r == 0)
 		r = run_existing_init(l, error);
+	if (r == 0)
+		run_slow_open(l);
 	if (r == 0)
 		r = run_confine(l, error);
 	if (r == 0)

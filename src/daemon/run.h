@@ -11,6 +11,7 @@
 #include "gateway/gateway.h"
 #include "gateway/reject.h"
 #include "gateway/sets.h"
+#include "lag/slow.h"
 #include "respond/blocks.h"
 
 #include "base/jansson.h"
@@ -106,6 +107,8 @@ struct live {
 	uint64_t restores;
 	bool said_not_restored;
 
+	struct slowing *slow; /* traffic classes of slow flows; NULL: none */
+
 	struct existing *existing; /* connections from before the start; NULL: not asked for */
 
 	int confirm_timer;      /* above 0: not confirmed yet */
@@ -131,6 +134,9 @@ void run_print_plan(const struct live *l);                 /* --dry-run */
 void run_print_ready(const struct live *l);
 void run_print_end(const struct live *l);
 void run_print_no_rules(const struct runtime_options *o);
+
+/* run_slow.c: devices get the classes of respond.slow; what cannot be is said, and packets go on at full speed there */
+void run_slow_open(struct live *l);
 
 /* run_confine.c: gives up what is not needed any more; before the first thread */
 int run_confine(struct live *l, struct error *error);

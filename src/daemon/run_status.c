@@ -166,6 +166,7 @@ static void add_totals(json_t *o, const struct figures *sum)
 	set_count(o, "accepted", v[COUNTER_IPS_ACCEPTED]);
 	set_count(o, "dropped", v[COUNTER_IPS_BLOCKED]);
 	set_count(o, "rejected", v[COUNTER_IPS_REJECTED]);
+	set_count(o, "slowed", v[COUNTER_IPS_RESPOND_SLOWED]);
 }
 
 static const char *state_of(const struct live *l)

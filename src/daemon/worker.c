@@ -43,6 +43,7 @@ struct worker {
 	void (*reject)(void *context, const struct packet *p);
 	void *reject_context;
 	uint32_t mark_mask; /* 0: verdicts carry no marks */
+	uint8_t clear_mark; /* its number says: slow no more */
 	struct release_settings release;
 	struct packet pseudo;
 	usec_t now, first;
@@ -319,11 +320,13 @@ static void count_verdict(struct worker *w, const struct packet *p, bool dropped
 }
 
 /* The frame belongs to the connection of its outermost packet. */
-static void mark_verdict(const struct worker *w, const struct flow *f, struct capture_verdict *v)
+static void mark_verdict(const struct worker *w, struct flow *f, struct capture_verdict *v)
 {
 	if (!f || f->mark == FLOW_MARK_NONE || !w->mark_mask || v->verdict != VERDICT_ACCEPT)
 		return;
-	v->mark = mark_bits(w->mark_mask, f->mark);
+	if (f->mark >= FLOW_MARK_SLOW && f->mark != FLOW_MARK_NORMAL && f->slow_until && w->now / USEC_PER_SEC >= f->slow_until)
+		f->mark = FLOW_MARK_NORMAL;
+	v->mark = mark_bits(w->mark_mask, f->mark == FLOW_MARK_NORMAL ? w->clear_mark : f->mark);
 	v->mark_mask = w->mark_mask;
 	v->set_mark = v->mark != 0;
 }
@@ -340,7 +343,7 @@ struct capture_verdict worker_frame(void *worker, const struct frame *frame)
 	struct frame f = *frame;
 	f.packet_flags |= w->runtime->packet_flags;
 	bool dropped = false;
-	const struct flow *outermost = NULL;
+	struct flow *outermost = NULL;
 	for (struct packet *p = decode_frame(&w->decoder, &f); p; p = p->next) {
 		if (dropped)
 			packet_drop(p, DROP_INNER_PACKET); /* a drop on an inner packet takes the outer one with it */
@@ -467,9 +470,10 @@ void worker_on_block(struct worker *w, const struct respond_hooks *hooks)
 	responder_on_block(w->responder, hooks);
 }
 
-void worker_mark_mask(struct worker *w, uint32_t mask)
+void worker_mark_mask(struct worker *w, uint32_t mask, uint8_t clear)
 {
 	w->mark_mask = mask;
+	w->clear_mark = clear;
 }
 
 void worker_releases(struct worker *w, bool by_kernel, bool when_over)

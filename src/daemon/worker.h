@@ -32,7 +32,7 @@ void worker_on_reject(struct worker *w, void (*reject)(void *context, const stru
 /* Called when a policy blocks somebody, by the worker's thread; the hooks are copied. */
 void worker_on_block(struct worker *w, const struct respond_hooks *hooks);
 /* gateway.mark-mask: verdicts on packets of marked flows carry the mark's bits within it. 0: none do. */
-void worker_mark_mask(struct worker *w, uint32_t mask);
+void worker_mark_mask(struct worker *w, uint32_t mask, uint8_t clear);
 /*
  * by_kernel: flows that are let go get FLOW_MARK_RELEASED and do not come back, for the kernel accepts what is marked so; else they are bypassed
  * here. when_over (gateway.release: depth): also flows in which nothing can be found any more are let go.

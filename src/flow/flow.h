@@ -20,7 +20,7 @@ enum flow_state { FLOW_NEW, FLOW_ESTABLISHED, FLOW_CLOSED, FLOW_BYPASSED /* by u
 enum flow_end_reason { FLOW_END_TIMEOUT, FLOW_END_FORCED, FLOW_END_SHUTDOWN, FLOW_END_TCP_REUSE }; /* EVE: timeout, forced, shutdown, tcp_reuse */
 
 /* What its connection is marked with (gateway/marks.h says the same numbers): the verdicts of its packets carry it. */
-enum flow_mark { FLOW_MARK_NONE, FLOW_MARK_RELEASED, FLOW_MARK_SLOW /* + class */ };
+enum flow_mark { FLOW_MARK_NONE, FLOW_MARK_RELEASED, FLOW_MARK_SLOW /* + class */, FLOW_MARK_NORMAL = 255 /* slow no more */ };
 /* Who let it go by uninspected. */
 enum flow_release {
 	FLOW_NOT_RELEASED, FLOW_RELEASED_POLICY, FLOW_RELEASED_RULE /* keyword bypass */, FLOW_RELEASED_DEPTH, FLOW_RELEASED_PERSON,
@@ -81,6 +81,7 @@ struct flow {
 	uint32_t exceptions;      /* bit n: enum drop_reason n was the trigger, for EVE's flow.exception_policy */
 	uint8_t drop_reason;      /* why FLOW_ACTION_DROP */
 	uint8_t mark;             /* enum flow_mark */
+	uint32_t slow_until;      /* seconds: from then on it is slow no more; 0: as long as it lasts */
 	uint8_t released;         /* enum flow_release: it shall be bypassed; at the end of its packet the worker sets state and mark */
 	uint8_t icmp_type_client, icmp_code_client, icmp_type_server, icmp_code_server;
 	bool has_icmp_client, has_icmp_server;

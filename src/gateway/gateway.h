@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+
 /*
  * The nftables side: sluice's own `table inet sluice`, beside whatever else is loaded.
  *
@@ -35,7 +36,14 @@ struct gateway_settings {
 	bool owner_flag;             /* gateway.owner-flag: where the kernel can, nobody but this process changes the table */
 	const char *slow[MARK_SLOW_MAX]; /* names of the classes of respond.slow, in order; owned by the configuration */
 	unsigned n_slow;
+	bool slow_ends; /* some class has a time (`for`): a mark that takes a flow's away is needed */
 };
+
+/* The number of the mark by which a slow flow's own is taken away (marks.h). */
+static inline unsigned gateway_clear_mark(const struct gateway_settings *s)
+{
+	return MARK_SLOW + s->n_slow;
+}
 int gateway_settings_read(struct gateway_settings *s, struct conf *conf, struct error *error);
 /* "forward,input" */
 int gateway_hooks_parse(const char *text, unsigned *out, struct error *error);

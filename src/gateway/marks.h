@@ -6,12 +6,15 @@
  *   0              nothing: inspected as ever
  *   MARK_RELEASED  conntrack: the flow is accepted before the queue
  *   MARK_SLOW + n  conntrack: the n-th class of respond.slow
+ *   the one behind the last class, where a class ends in time (`for`): packet mark alone: the flow's mark goes back to 0
  *   all ones       packet mark alone: sent by sluice itself (resets, unreachables), never queued
  */
 #pragma once
 
 #include <stdint.h>
 
+/* Classes of traffic control that slow flows go into: SLOW_MAJOR : SLOW_MINOR + n, at each device. */
+enum { SLOW_MAJOR = 0x51dc, SLOW_MINOR = 0x10 };
 enum { MARK_RELEASED = 1, MARK_SLOW = 2, MARK_SLOW_MAX = 32 };
 
 /* The bits in place. 0 for a value that the mask has no room for. Pure. */

@@ -118,8 +118,8 @@ static int read_mask(struct gateway_settings *s, struct conf *conf, struct error
 	if (end == text || *end || value == 0 || value > UINT32_MAX)
 		return error_set(error, EINVAL, "gateway.mark-mask: '%s' is no mask of 32 bits, as 0x0000ff00", text);
 	s->mark_mask = (uint32_t)value;
-	/* all ones are taken (sluice's own packets); the highest value in use is the last slow class, or MARK_RELEASED */
-	uint32_t highest = s->n_slow ? MARK_SLOW + s->n_slow - 1 : MARK_RELEASED;
+	/* all ones are taken (sluice's own packets); the highest value in use is the last slow class (or the one behind it, where classes end in time), or MARK_RELEASED */
+	uint32_t highest = s->n_slow ? MARK_SLOW + s->n_slow - !s->slow_ends : MARK_RELEASED;
 	for (uint32_t v = MARK_RELEASED; v <= highest; v++)
 		if (!mark_bits(s->mark_mask, v) || mark_bits(s->mark_mask, v) == s->mark_mask)
 			return error_set(error, EINVAL, "gateway.mark-mask: %s has no room for the values 1 to %u and one more; it needs that many bits side by side",
@@ -134,6 +134,7 @@ static int read_slow(struct gateway_settings *s, struct conf *conf, struct error
 		if (s->n_slow == MARK_SLOW_MAX)
 			return error_set(error, EINVAL, "respond.slow: more than %d classes", MARK_SLOW_MAX);
 		s->slow[s->n_slow++] = c->name;
+		s->slow_ends |= conf_child(c, "for") != NULL;
 	}
 	return 0;
 }

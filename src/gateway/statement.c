@@ -109,6 +109,17 @@ void rule_mark_set(struct writer *w, bool conntrack, uint32_t keep, uint32_t bit
 		buffer_printf(w->text, "| 0x%08x ", bits);
 }
 
+void rule_class_set(struct writer *w, uint32_t class_id)
+{
+	struct nftnl_expr *e = add(w, "immediate");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_1);
+	nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, &class_id, sizeof class_id);
+	e = add(w, "meta");
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, NFT_META_PRIORITY);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, NFT_REG_1);
+	buffer_printf(w->text, "meta priority set %x:%x ", class_id >> 16, class_id & 0xffff);
+}
+
 /* ---- what a packet is ---- */
 
 void rule_interface(struct writer *w, bool out, const char *name)

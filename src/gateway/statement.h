@@ -26,6 +26,8 @@ void rule_mark_is(struct writer *w, bool conntrack, uint32_t mask, uint32_t bits
 void rule_mark_has_any(struct writer *w, uint32_t mask); /* of the packet's mark */
 /* Keeps `keep` of the mark and sets `bits`. */
 void rule_mark_set(struct writer *w, bool conntrack, uint32_t keep, uint32_t bits);
+/* Into a class of traffic control, MAJOR:MINOR. */
+void rule_class_set(struct writer *w, uint32_t class_id);
 void rule_interface(struct writer *w, bool out, const char *name);
 void rule_protocol(struct writer *w, uint8_t proto, const char *name);
 void rule_family(struct writer *w, uint8_t family);

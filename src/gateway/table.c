@@ -31,7 +31,7 @@
 #include "gateway/statement.h"
 #include "packet/packet.h"
 
-enum { VXLAN_PORT = 4789, GENEVE_PORT = 6081, EARLY_PRIORITY = -310, TYPE_INTEGER = 4, TYPE_IPV4 = 7, TYPE_IPV6 = 8, BYTEORDER_HOST = 1 };
+enum { VXLAN_PORT = 4789, GENEVE_PORT = 6081, EARLY_PRIORITY = -310, SHAPE_PRIORITY = -149, TYPE_INTEGER = 4, TYPE_IPV4 = 7, TYPE_IPV6 = 8, BYTEORDER_HOST = 1 };
 static const char *const marks_chains[HOOK_N_] = {"marks_input", "marks_forward", "marks_output"};
 
 static bool is_chosen(const struct writer *w, int hook)
@@ -85,6 +85,8 @@ static void declare_chains(struct writer *w)
 	declare_chain(w, "marks", -1, 0);
 	declare_chain(w, "early", NF_INET_PRE_ROUTING, EARLY_PRIORITY);
 	declare_chain(w, "early_output", NF_INET_LOCAL_OUT, EARLY_PRIORITY);
+	if (p->settings.n_slow)
+		declare_chain(w, "shape", NF_INET_POST_ROUTING, SHAPE_PRIORITY);
 	for (int hook = 0; hook < HOOK_N_; hook++) {
 		if (!is_chosen(w, hook))
 			continue;
@@ -355,9 +357,29 @@ static void write_marks_chains(struct writer *w)
 		snprintf(comment, sizeof comment, "slow %s", s->slow[i]);
 		save_rule(w, MARK_SLOW + i, comment);
 	}
+	if (s->slow_ends) {
+		rule_begin(w);
+		rule_mark_is(w, false, s->mark_mask, mark_bits(s->mark_mask, gateway_clear_mark(s)));
+		rule_mark_set(w, true, ~s->mark_mask, 0);
+		rule_end(w, "slow no more");
+	}
 	rule_begin(w);
 	rule_mark_set(w, false, ~s->mark_mask, 0);
 	rule_end(w, NULL);
+	chain_end(w);
+}
+
+/* Slow flows into their classes of traffic control, in both directions and both families. */
+static void write_shape_chain(struct writer *w)
+{
+	const struct gateway_settings *s = &w->plan->settings;
+	base_chain_begin(w, "shape", "postrouting", SHAPE_PRIORITY);
+	for (unsigned i = 0; i < s->n_slow; i++) {
+		rule_begin(w);
+		rule_mark_is(w, true, s->mark_mask, mark_bits(s->mark_mask, MARK_SLOW + i));
+		rule_class_set(w, (uint32_t)SLOW_MAJOR << 16 | (SLOW_MINOR + i));
+		rule_end(w, s->slow[i]);
+	}
 	chain_end(w);
 }
 
@@ -428,6 +450,8 @@ static void write_all(struct writer *w)
 	for (unsigned i = 0; i < p->n_workers; i++)
 		write_worker_chain(w, i);
 	write_marks_chains(w);
+	if (w->plan->settings.n_slow)
+		write_shape_chain(w);
 	buffer_add_string(w->text, "}\n");
 }
 

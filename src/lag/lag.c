@@ -7,88 +7,15 @@
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "lag/select.h"
+#include "lag/shape.h"
 
-static const uint64_t WHOLE_LINE = 12500000000; /* bytes a second: 100 Gbit/s, for what is not slowed */
-
-static uint32_t handle_of(unsigned class)
+static int put_line(struct rtnl *r, int ifindex, const struct tree *before, const struct line *l, unsigned default_class, struct error *error)
 {
-	return (uint32_t)LAG_MAJOR << 16 | class;
-}
-
-/* ---- the tree at a device ---- */
-
-static int put_class(struct rtnl *r, int ifindex, unsigned class, uint64_t rate, struct error *error)
-{
-	enum { QUANTUM = 1514 }; /* a frame: HTB warns of its own reckoning at such rates */
-	struct tc_object o = {.type = RTM_NEWTCLASS, .ifindex = ifindex, .handle = handle_of(class), .parent = handle_of(0), .kind = "htb", .has_options = true};
-	tc_htb_class(&o.options, &(struct htb_class){.rate = rate, .quantum = QUANTUM});
-	int code = tc_put(r, &o, NLM_F_CREATE | NLM_F_EXCL, error);
-	tc_object_free(&o);
-	return code;
-}
-
-static int explain_netem(const struct line *l, struct error *error)
-{
-	struct utsname u;
-	char asked[160];
-	uname(&u);
-	line_describe(l, asked, sizeof asked);
-	return error_set(error, ENOENT, "this kernel (%s) has no netem (CONFIG_NET_SCH_NETEM; module sch_netem): no '%s'. A --rate alone works without it", u.release, asked);
-}
-
-/* Where netem is, it keeps the rate too: one queue, whose length is known. */
-static int put_netem(struct rtnl *r, int ifindex, const struct line *l, struct error *error)
-{
-	struct line with_table = *l;
-	int16_t *table;
-	int code = line_load_distribution(&with_table, &table, error);
-	if (code < 0)
-		return code;
-	struct tc_object o = {.type = RTM_NEWQDISC, .ifindex = ifindex, .handle = (uint32_t)(LAG_MAJOR + LAG_CLASS_SLOW) << 16, .parent = handle_of(LAG_CLASS_SLOW),
-			      .kind = "netem", .has_options = true};
-	tc_netem(&o.options, &with_table.netem);
-	code = tc_put(r, &o, NLM_F_CREATE | NLM_F_EXCL, error);
-	tc_object_free(&o);
-	free(table);
-	return code == -ENOENT ? explain_netem(l, error) : code;
-}
-
-static int put_slow(struct rtnl *r, int ifindex, const struct line *l, struct error *error)
-{
-	bool netem = line_needs_netem(l);
-	int code = put_class(r, ifindex, LAG_CLASS_SLOW, netem || !l->netem.rate ? WHOLE_LINE : l->netem.rate, error);
-	return code == 0 && netem ? put_netem(r, ifindex, l, error) : code;
-}
-
-/* What is not slowed keeps the qdisc that it had, if that had no parts of its own. */
-static int put_rest(struct rtnl *r, int ifindex, const struct tree *before, struct error *error)
-{
-	int code = put_class(r, ifindex, LAG_CLASS_REST, WHOLE_LINE, error);
-	const struct tc_object *root = before ? tree_root(before) : NULL;
-	if (code < 0 || !root || tree_has_parts(before) || strcmp(root->kind, "noqueue") == 0 || strcmp(root->kind, "mq") == 0)
-		return code;
-	struct tc_object o = tree_copy_object(root);
-	o.parent = handle_of(LAG_CLASS_REST);
-	code = tc_put(r, &o, NLM_F_CREATE | NLM_F_EXCL, error);
-	tc_object_free(&o);
-	return code;
-}
-
-static int put_tree(struct rtnl *r, int ifindex, const struct tree *before, const struct line *l, unsigned default_class, struct error *error)
-{
-	struct tc_object root = {.type = RTM_NEWQDISC, .ifindex = ifindex, .handle = handle_of(0), .parent = TC_H_ROOT, .kind = "htb", .has_options = true};
-	tc_htb(&root.options, default_class);
-	int code = tc_put(r, &root, NLM_F_CREATE | NLM_F_REPLACE, error);
-	tc_object_free(&root);
-	if (code == 0)
-		code = put_slow(r, ifindex, l, error);
-	if (code == 0)
-		code = put_rest(r, ifindex, before, error);
-	return code;
+	struct shape_class slow = {.minor = LAG_CLASS_SLOW, .rate = line_needs_netem(l) ? 0 : l->netem.rate, .line = line_needs_netem(l) ? l : NULL};
+	return shape_device(r, ifindex, before, LAG_MAJOR, &slow, 1, default_class, error);
 }
 
 /* ---- incoming ---- */
@@ -150,7 +77,7 @@ static int put_incoming(struct rtnl *r, const struct lag_state *s, const struct 
 		code = rtnl_link_up(r, s->ifb, error);
 	int ifb = (int)if_nametoindex(s->ifb);
 	if (code == 0)
-		code = put_tree(r, ifb, NULL, &q->line_in, LAG_CLASS_SLOW, error);
+		code = put_line(r, ifb, NULL, &q->line_in, LAG_CLASS_SLOW, error);
 	struct tc_object ingress = {.type = RTM_NEWQDISC, .ifindex = s->before.ifindex, .handle = INGRESS_HANDLE, .parent = TC_H_INGRESS, .kind = "ingress", .has_options = true};
 	if (code == 0)
 		code = tc_put(r, &ingress, NLM_F_CREATE | NLM_F_EXCL, error);
@@ -165,13 +92,6 @@ static int put_incoming(struct rtnl *r, const struct lag_state *s, const struct 
 }
 
 /* ---- start and stop ---- */
-
-/* Whether the root is the tree that a start put there: nobody else's is ever taken away. */
-static bool root_is_ours(const struct tree *t)
-{
-	const struct tc_object *root = tree_root(t);
-	return root && root->handle == handle_of(0) && strcmp(root->kind, "htb") == 0;
-}
 
 /* All that can be put back is, whatever fails on the way; the first failure is told. */
 static int undo(struct rtnl *r, const struct lag_state *s, bool root_was_replaced, struct error *error)
@@ -197,7 +117,7 @@ static int check_before(const struct lag_request *q, const struct tree *before, 
 {
 	char what[96];
 	tree_describe(before, what, sizeof what);
-	if (root_is_ours(before))
+	if (shape_is_root(before, LAG_MAJOR))
 		return error_set(error, EEXIST, "%s is slowed down already: `sluice lag stop --dev %s` first", q->device, q->device);
 	if (q->out && tree_has_parts(before) && !q->force)
 		return error_set(error, EEXIST, "somebody shapes %s already (%s): --force keeps that aside and puts it back afterwards", q->device, what);
@@ -229,7 +149,7 @@ static int start_at(struct rtnl *r, struct lag_state *s, const struct lag_reques
 	bool replaced = false;
 	if (q->out) {
 		replaced = true;
-		code = put_tree(r, s->before.ifindex, &s->before, &q->line_out, LAG_CLASS_REST, error);
+		code = put_line(r, s->before.ifindex, &s->before, &q->line_out, SHAPE_REST, error);
 	}
 	if (code == 0 && q->in)
 		code = put_incoming(r, s, q, error);
@@ -281,7 +201,7 @@ int lag_stop(const char *device, struct error *error)
 	struct tree now;
 	code = r ? tree_read(&now, r, device, error) : -EIO;
 	if (code == 0) {
-		bool ours = root_is_ours(&now);
+		bool ours = shape_is_root(&now, LAG_MAJOR);
 		code = undo(r, &s, ours, error);
 		if (code == 0 && s.out && !ours)
 			code = error_set(error, ESTALE, "somebody put another qdisc at the root of %s meanwhile: it stays; all else is put back", device);

@@ -16,7 +16,7 @@
 #include "lag/tree.h"
 
 #define LAG_FOLDER "/run/sluice/lag"
-enum { LAG_MAJOR = 0x51cc, LAG_CLASS_REST = 1, LAG_CLASS_SLOW = 2 };
+enum { LAG_MAJOR = 0x51cc, LAG_CLASS_SLOW = 2 };
 
 struct lag_request {
 	const char *device;

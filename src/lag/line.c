@@ -19,27 +19,6 @@ static bool read_number(const char *text, char **end, double *out)
 	return *end != text && isfinite(*out);
 }
 
-/* "100ms", "250us", "1.5s"; a bare number is milliseconds. */
-static bool read_time(const char *text, uint64_t *ns)
-{
-	static const struct {
-		const char *unit;
-		double ns;
-	} units[] = {{"", 1e6}, {"ms", 1e6}, {"s", 1e9}, {"us", 1e3}, {"ns", 1}};
-	static const double MOST = 60e9;
-	char *end;
-	double v;
-	if (!read_number(text, &end, &v))
-		return false;
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-		if (strcmp(end, units[i].unit) == 0) {
-			v *= units[i].ns;
-			*ns = (uint64_t)(v + 0.5);
-			return v <= MOST;
-		}
-	return false;
-}
-
 /* "1%", "0.5 %", up to 100: a bare number is refused, as 0.1 could mean either. */
 static bool read_share(const char *text, char **end, double *out)
 {
@@ -123,7 +102,7 @@ static bool set_value(struct line *l, const struct property *p, const char *valu
 	uint64_t n;
 	switch (p->value) {
 	case VALUE_TIME:
-		return read_time(value, (uint64_t *)(void *)at);
+		return conf_parse_time(value, (uint64_t *)(void *)at);
 	case VALUE_SHARE:
 		return read_shares(value, (double *)(void *)at, second);
 	case VALUE_PAIR:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lag/select.h"
+#include "lag/shape.h"
 
 static void print_time(FILE *out, const char *before, uint64_t ns)
 {
@@ -50,7 +51,7 @@ static void print_tree(FILE *out, const char *device, const struct line *l, int 
 		fprintf(out, "tc qdisc add dev %s parent %x:%d handle %x: ", device, LAG_MAJOR, LAG_CLASS_SLOW, LAG_MAJOR + LAG_CLASS_SLOW);
 		print_netem(out, l);
 	}
-	fprintf(out, "tc class add dev %s parent %x: classid %x:%d htb rate 100gbit quantum 1514\n", device, LAG_MAJOR, LAG_MAJOR, LAG_CLASS_REST);
+	fprintf(out, "tc class add dev %s parent %x: classid %x:%d htb rate 100gbit quantum 1514\n", device, LAG_MAJOR, LAG_MAJOR, SHAPE_REST);
 }
 
 static void print_incoming(FILE *out, const struct lag_request *q)
@@ -85,7 +86,7 @@ static void print_incoming(FILE *out, const struct lag_request *q)
 void lag_print(FILE *out, const struct lag_request *q)
 {
 	if (q->out)
-		print_tree(out, q->device, &q->line_out, LAG_CLASS_REST);
+		print_tree(out, q->device, &q->line_out, SHAPE_REST);
 	if (q->in)
 		print_incoming(out, q);
 	if (q->out) {

@@ -192,6 +192,8 @@ static void write_alert(struct output_worker *w, const struct eve *e, struct pac
 		json_open(&j, "sluice");
 		json_string(&j, "policy", a->policy->why);
 		json_string(&j, "do", policy_action_names[a->policy->action]);
+		if (a->policy->slow_name)
+			json_string(&j, "class", a->policy->slow_name);
 		json_close(&j);
 	}
 	eve_end(w, e, &j);

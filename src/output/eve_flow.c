@@ -104,6 +104,8 @@ static void write_flow(struct json *j, const struct flow *f, bool ips)
 		json_string(j, "bypass", f->state == FLOW_BYPASSED ? "local" : "capture");
 	if (f->state >= FLOW_BYPASSED && f->released < sizeof release_names / sizeof *release_names && release_names[f->released])
 		json_string(j, "released", release_names[f->released]);
+	if (f->mark >= FLOW_MARK_SLOW)
+		json_bool(j, "slowed", true);
 	json_string(j, "state", state_names[f->state]);
 	json_string(j, "reason", reason_of(f));
 	json_bool(j, "alerted", f->flags & FLOW_ALERTED);

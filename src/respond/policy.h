@@ -16,13 +16,16 @@ struct policy_decision {
 	uint8_t action;      /* enum policy_action */
 	uint8_t slow_class;  /* index for policy_slow */
 	uint8_t source_set;  /* 0: any source; else the set number that the packet's source must be in (policy_source_in) */
-	usec_t lasts;        /* of a block */
+	usec_t lasts;        /* of a block, a slow flow; 0: as long as that lasts */
+	const char *slow_name; /* of the class; NULL: another action */
 	const char *why;     /* "respond.rules.2", "profile sure": for records and `sluice blocks` */
 };
 
 struct policy_slow { /* a class of respond.slow; its number is its place */
 	const char *name;
 	uint64_t rate, ceil; /* bits a second; ceil 0: as rate */
+	uint64_t delay;      /* ns; 0: none */
+	uint32_t share;      /* of what the others leave; 0: 1 */
 	usec_t lasts;        /* 0: as long as the flow */
 };
 

@@ -236,6 +236,8 @@ static int read_slow_name(struct policy_reader *r, const struct conf *n, const c
 		if (strcmp(r->p->slow[i].name, name) == 0) {
 			d->action = POLICY_SLOW;
 			d->slow_class = (uint8_t)i;
+			d->slow_name = r->p->slow[i].name;
+			d->lasts = r->p->slow[i].lasts;
 			return 0;
 		}
 	name_choices(choices, sizeof choices, r->p, true);
@@ -384,6 +386,15 @@ static int read_allow(struct policy_reader *r, struct conf *n)
 	return status;
 }
 
+static bool read_share(const char *text, uint32_t *out)
+{
+	enum { MOST = 100 };
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+	*out = (uint32_t)v;
+	return *text >= '1' && *text <= '9' && !*end && v <= MOST;
+}
+
 static int read_slow_value(struct policy_reader *r, const struct conf *c, struct policy_slow *s)
 {
 	const char *text = c->value ? c->value : "";
@@ -393,8 +404,12 @@ static int read_slow_value(struct policy_reader *r, const struct conf *c, struct
 			return 0;
 		return wrong(r, c, "'%.*s' is no rate such as 500kbit, 2mbit or 1gbit", TEXT_MAX, text);
 	}
+	if (strcmp(c->name, "delay") == 0)
+		return conf_parse_time(text, &s->delay) ? 0 : wrong(r, c, "'%.*s' is no time of at most 60 s such as 100ms", TEXT_MAX, text);
+	if (strcmp(c->name, "share") == 0)
+		return read_share(text, &s->share) ? 0 : wrong(r, c, "'%.*s' is no share from 1 to 100", TEXT_MAX, text);
 	if (strcmp(c->name, "for") != 0)
-		return wrong(r, c, "no key of a slow class; rate, ceil and for are");
+		return wrong(r, c, "no key of a slow class; rate, ceil, delay, share and for are");
 	if (clock_parse_duration(text, &s->lasts))
 		return 0;
 	return wrong(r, c, "'%.*s' is no time such as 90s, 10m, 1h30m", TEXT_MAX, text);

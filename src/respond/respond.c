@@ -218,12 +218,13 @@ static void block(struct responder *r, const struct packet *p, const struct aler
 		COUNT(r->counters, IPS_RESPOND_BLOCKS_FAILED);
 }
 
-static void mark_flow(struct responder *r, struct flow *f, const struct policy_decision *d)
+static void mark_flow(struct responder *r, struct flow *f, const struct policy_decision *d, usec_t now)
 {
 	if (!f || f->flags & FLOW_ACTION_DROP)
 		return;
 	if (d->action == POLICY_SLOW && f->mark == FLOW_MARK_NONE) {
 		f->mark = (uint8_t)(FLOW_MARK_SLOW + d->slow_class);
+		f->slow_until = d->lasts ? (uint32_t)((now + d->lasts) / USEC_PER_SEC) : 0;
 		COUNT(r->counters, IPS_RESPOND_SLOWED);
 	} else if (d->action == POLICY_RELEASE && !f->released) {
 		f->mark = FLOW_MARK_RELEASED;
@@ -241,7 +242,7 @@ static void apply_policy(struct responder *r, struct packet *p, const struct ale
 	if (blocks)
 		block(r, p, a);
 	else if (d->action == POLICY_SLOW || d->action == POLICY_RELEASE)
-		mark_flow(r, p->flow, d);
+		mark_flow(r, p->flow, d, p->time);
 }
 
 static void act(struct responder *r, struct packet *p, struct alert *a)
