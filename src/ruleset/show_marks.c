@@ -211,6 +211,18 @@ static void use_of_shaping(struct mark_map *m, struct rtnl *r)
 
 /* ---- the map ---- */
 
+/* Where others use marks, or sluice runs. */
+static void add_own_mask(struct mark_map *m, const struct show *s)
+{
+	bool used[2] = {false, false};
+	bool runs = ruleset_find_table(s->rs, NFPROTO_INET, "sluice") != NULL;
+	for (size_t i = 0; i < m->n; i++)
+		used[m->use[i].connection] = true;
+	for (int connection = 0; connection < 2; connection++)
+		if (runs || used[connection])
+			add_use(m, s->sluice_mask, true, connection, "sluice (gateway.mark-mask)", false);
+}
+
 void mark_map_read(struct mark_map *m, const struct show *s)
 {
 	*m = (struct mark_map){0};
@@ -221,10 +233,7 @@ void mark_map_read(struct mark_map *m, const struct show *s)
 		use_of_shaping(m, r);
 	}
 	rtnl_close(r);
-	if (s->sluice_mask && m->n) {
-		add_use(m, s->sluice_mask, true, false, "sluice (gateway.mark-mask)", false);
-		add_use(m, s->sluice_mask, true, true, "sluice (gateway.mark-mask)", false);
-	}
+	add_own_mask(m, s);
 }
 
 void mark_map_free(struct mark_map *m)

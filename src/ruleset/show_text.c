@@ -118,7 +118,9 @@ static void print_rules(struct text *t, const struct ruleset_chain *base)
 		const struct ruleset_chain *c = q.item[i];
 		char sign;
 		bool again = t->listed[c->number];
-		if (c != base) {
+		if (c == base && again) {
+			fputs("      (its rules are above)\n", t->out);
+		} else if (c != base) {
 			fputs("      chain ", t->out);
 			print_name(t->out, c->name);
 			fputs(again ? " (above)\n" : "\n", t->out);
@@ -168,8 +170,15 @@ static void print_kernel_station(const struct text *t, const struct station *s)
 	fprintf(t->out, "%s\n", tint(t, PLAIN));
 }
 
-static void print_chain_station(struct text *t, const struct show_section *section, const struct station *s)
+/* Two chains with one number: their order is that of loading, last one first. */
+static bool shares_priority(const struct show_section *s, size_t i)
 {
+	return i && s->stations[i].kind == STATION_CHAIN && s->stations[i - 1].kind == STATION_CHAIN && s->stations[i].priority == s->stations[i - 1].priority;
+}
+
+static void print_chain_station(struct text *t, const struct show_section *section, size_t at)
+{
+	const struct station *s = &section->stations[at];
 	const struct ruleset_chain *c = s->chain;
 	const char *owner = ruleset_owner(c->table);
 	struct chain_facts facts;
@@ -192,16 +201,12 @@ static void print_chain_station(struct text *t, const struct show_section *secti
 	if (facts.packets)
 		fprintf(t->out, "; counted %" PRIu64 " packets", facts.packets);
 	putc('\n', t->out);
+	if (shares_priority(section, at))
+		fprintf(t->out, "          %s^ same priority as the one before: the one loaded last goes first%s\n", tint(t, DIM), tint(t, PLAIN));
 	free(priority);
 	buffer_free(&words);
 	if (t->show->rules || t->show->packet)
 		print_rules(t, c);
-}
-
-/* Two chains with one number: their order is that of loading, last one first. */
-static bool shares_priority(const struct show_section *s, size_t i)
-{
-	return i && s->stations[i].kind == STATION_CHAIN && s->stations[i - 1].kind == STATION_CHAIN && s->stations[i].priority == s->stations[i - 1].priority;
 }
 
 static void print_sections(struct text *t)
@@ -215,9 +220,7 @@ static void print_sections(struct text *t)
 			if (s->kind == STATION_KERNEL)
 				print_kernel_station(t, s);
 			else
-				print_chain_station(t, &sections[i], s);
-			if (shares_priority(&sections[i], k))
-				fprintf(t->out, "          %s^ same priority as the one before: the one loaded last goes first%s\n", tint(t, DIM), tint(t, PLAIN));
+				print_chain_station(t, &sections[i], k);
 		}
 		if (!sections[i].n)
 			fputs("          nothing\n", t->out);
