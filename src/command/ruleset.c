@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+	{"check", ruleset_check, "what is wrong with it, and whether every packet reaches the IPS", ruleset_check_usage},
 	{"diff", ruleset_diff, "packets that change their fate between two rulesets", ruleset_diff_usage},
 	{"show", ruleset_show, "the way of a packet, hook by hook and chain by chain", ruleset_show_usage},
 	{"trace", ruleset_trace, "packets through the ruleset, rule by rule", ruleset_trace_usage},

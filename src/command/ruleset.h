@@ -5,6 +5,8 @@
 #include "command/command.h"
 #include "ruleset/read.h"
 
+int ruleset_check(int argc, char **argv);
+void ruleset_check_usage(void);
 int ruleset_show(int argc, char **argv);
 void ruleset_show_usage(void);
 int ruleset_trace(int argc, char **argv);
