@@ -3,11 +3,16 @@
  * gateway/ and net/conntrack alone, for the kernel tests: loads the table, accepts what is queued, and does what standard input says, a line a
  * command; each answers with one line, or with several that end with one. At the end of the input the table is taken away.
  * usage: gateway_tool state
+ *        gateway_tool trap DEVICE
  *        gateway_tool [--owner] [--drop] [--guard] [--output] [--mask M] [--slow NAME]... [--mark VALUE]
  * --mark: the verdict of the first packet with data of a flow sets that value.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <linux/if_ether.h>
+#include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -20,6 +25,8 @@
 #include "gateway/sets.h"
 #include "gateway/watch.h"
 #include "net/conntrack.h"
+#include "net/tc.h"
+#include "net/tc_options.h"
 
 static struct tool {
 	struct gateway_settings settings;
@@ -279,8 +286,33 @@ static bool read_options(int argc, char **argv, bool *guard)
 	return true;
 }
 
+/* The old trap of two families: two filters of one priority. Prints what sluice says of the kernel's refusal. */
+static int filter_trap(const char *device)
+{
+	struct error error = {0};
+	struct rtnl *r = rtnl_open(&error);
+	struct tc_object root = {.type = RTM_NEWQDISC, .ifindex = (int)if_nametoindex(device), .handle = 0x10000, .parent = TC_H_ROOT, .kind = "htb", .has_options = true};
+	tc_htb(&root.options, 0);
+	int code = r ? tc_put(r, &root, NLM_F_CREATE | NLM_F_EXCL, &error) : -EIO;
+	static const uint16_t protocols[] = {ETH_P_IP, ETH_P_IPV6};
+	for (size_t i = 0; code == 0 && i < 2; i++) {
+		struct tc_object f = {.type = RTM_NEWTFILTER, .ifindex = root.ifindex, .parent = 0x10000,
+				      .info = 3u << 16 | htons(protocols[i]), .kind = "u32", .has_options = true};
+		tc_u32(&f.options, &(struct u32_filter){.then = TC_THEN_CLASS, .class_id = 0x10001});
+		code = tc_put(r, &f, NLM_F_CREATE | NLM_F_EXCL, &error);
+		tc_object_free(&f);
+	}
+	puts(code < 0 ? error.text : "no trap");
+	(void)tc_delete(r, &root, NULL);
+	tc_object_free(&root);
+	rtnl_close(r);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && strcmp(argv[1], "trap") == 0)
+		return filter_trap(argv[2]);
 	struct error error = {0};
 	char line[4096];
 	bool guard = false;

@@ -101,6 +101,9 @@ tc qdisc del dev inside root
 tc qdisc add dev inside root handle 8: pfifo limit 77
 check "then all is as before" as_before
 
+# two families, one priority
+check "the old trap of two filters is explained" words 'a priority holds filters of one protocol .*give each family its own priority, or one filter' \
+	"$(dirname "$SLUICE")/gateway_tool" trap outside
 # killed at any moment
 killed=0
 for _ in $(seq "${KILLS:-10}"); do
