@@ -6,6 +6,7 @@
 #include "ruleset/read_text.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/jansson.h"
@@ -16,6 +17,7 @@ enum { REFUSED_MAX = 64, FILE_MAX = 1 << 30 };
 struct item {
 	json_t *json;	  /* {"rule": {…}} */
 	json_t *rule;	  /* NULL: another kind */
+	const char *family, *table, *chain; /* of a rule; in the arena */
 	uint64_t handle;
 	const char *unknown; /* of a rule: what is not known in it; malloc'ed */
 };
@@ -25,6 +27,7 @@ struct reading {
 	struct item *item;
 	size_t n;
 	struct decoder *d;
+	struct arena arena;
 };
 
 /* Statements of libnftables-json(5). A rule with another one need not be tried. */
@@ -71,6 +74,24 @@ static void put_aside(struct item *item, char *why)
 		json_object_set_new(item->rule, "expr", json_pack("[{s:n}]", "counter"));
 }
 
+/* Rules of one chain follow each other: the name of the one before is mostly this one's. */
+static const char *name_in(struct reading *r, json_t *rule, const char *key, const char *before)
+{
+	const char *name = json_string_value(json_object_get(rule, key));
+	if (!name || (before && strcmp(before, name) == 0))
+		return name ? before : "";
+	const char *copy = arena_copy(&r->arena, name, strlen(name) + 1);
+	return copy ? copy : "";
+}
+
+static void name_place(struct reading *r, struct item *item)
+{
+	const struct item *before = item > r->item && item[-1].family ? item - 1 : NULL;
+	item->family = name_in(r, item->rule, "family", before ? before->family : NULL);
+	item->table = name_in(r, item->rule, "table", before ? before->table : NULL);
+	item->chain = name_in(r, item->rule, "chain", before ? before->chain : NULL);
+}
+
 /* Handles are of where it was listed; libnftables would take a rule's for a place to put it. */
 static void collect(struct reading *r)
 {
@@ -87,6 +108,7 @@ static void collect(struct reading *r)
 			if (strcmp(key, "rule") != 0)
 				break;
 			item->rule = body;
+			name_place(r, item);
 			char *why = unknown_statement(body);
 			if (why)
 				put_aside(item, why);
@@ -181,13 +203,12 @@ static void finish_rules(struct reading *r)
 			cursor[c->number] = c->rules;
 	for (size_t i = 0; i < r->n; i++) {
 		const struct item *item = &r->item[i];
-		const char *family, *table, *chain;
-		if (!item->rule || json_unpack(item->rule, "{s:s,s:s,s:s}", "family", &family, "table", &table, "chain", &chain) < 0)
+		if (!item->family)
 			continue;
 		struct ruleset_table *t = rs->tables;
-		while (t && (strcmp(ruleset_family_name(t->family), family) != 0 || strcmp(t->name, table) != 0))
+		while (t && (strcmp(ruleset_family_name(t->family), item->family) != 0 || strcmp(t->name, item->table) != 0))
 			t = t->next;
-		struct ruleset_chain *c = t ? decoder_find_chain(r->d, t, chain) : NULL;
+		struct ruleset_chain *c = t ? decoder_find_chain(r->d, t, item->chain) : NULL;
 		struct ruleset_rule *rule = c ? cursor[c->number] : NULL;
 		if (!rule)
 			continue;
@@ -204,6 +225,52 @@ static void finish_rules(struct reading *r)
 		decoder_gap(r->d, rule, "%s", item->unknown);
 	}
 	free(cursor);
+}
+
+static void forget(struct reading *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free((char *)r->item[i].unknown);
+	free(r->item);
+	json_decref(r->root);
+	r->item = NULL;
+	r->root = r->list = NULL;
+	r->n = 0;
+}
+
+static int load(struct reading *r, const char *path, struct error *error)
+{
+	json_error_t at;
+	r->root = json_load_file(path, 0, &at);
+	if (!r->root) {
+		error_set(error, EINVAL, "%s:%d:%d: %s", path, at.line, at.column, at.text);
+		error->line = at.line;
+		error->column = at.column;
+		return -EINVAL;
+	}
+	r->list = json_object_get(r->root, "nftables");
+	if (!json_is_array(r->list))
+		return error_set(error, EINVAL, "%s: no array \"nftables\" in it: not what `nft -j list ruleset` prints", path);
+	collect(r);
+	return 0;
+}
+
+/* As a whole; the tree, which is large, is let go before libnftables makes one of its own. 1: refused. */
+static int decode_whole(struct reading *r, struct error *error)
+{
+	char *text = text_of(r, r->n);
+	json_decref(r->root);
+	r->root = r->list = NULL;
+	malloc_trim(0);
+	struct decoder *d = decoder_new(decoder_ruleset(r->d)->source, r->d->options);
+	int code = text ? nft_text_decode(d, NULL, text, error) : error_set(error, ENOMEM, "out of memory");
+	free(text);
+	if (code < 0) {
+		decoder_free(d);
+		return code == -EINVAL ? 1 : code;
+	}
+	decoder_replace(r->d, d);
+	return 0;
 }
 
 static int decode(struct reading *r, struct error *error)
@@ -228,28 +295,21 @@ static int decode(struct reading *r, struct error *error)
 int ruleset_decode_json(struct decoder *d, const char *path, struct error *error)
 {
 	struct error local = {0};
-	json_error_t at;
-	struct reading r = {.d = d, .root = json_load_file(path, 0, &at)};
-	if (!r.root) {
-		int code = error_set(error, EINVAL, "%s:%d:%d: %s", path, at.line, at.column, at.text);
-		if (error) {
-			error->line = at.line;
-			error->column = at.column;
-		}
-		return code;
+	struct reading r = {.d = d};
+	arena_init(&r.arena, 1 << 14);
+	int code = load(&r, path, &local);
+	if (code == 0)
+		code = decode_whole(&r, &local);
+	if (code == 0) {
+		finish_rules(&r);
+	} else if (code > 0) { /* once more, to look for what is refused */
+		forget(&r);
+		code = load(&r, path, &local);
+		if (code == 0)
+			code = decode(&r, &local);
 	}
-	r.list = json_object_get(r.root, "nftables");
-	int code = -EINVAL;
-	if (!json_is_array(r.list)) {
-		error_set(&local, EINVAL, "%s: no array \"nftables\" in it: not what `nft -j list ruleset` prints", path);
-	} else {
-		collect(&r);
-		code = decode(&r, &local);
-	}
-	for (size_t i = 0; i < r.n; i++)
-		free((char *)r.item[i].unknown);
-	free(r.item);
-	json_decref(r.root);
+	forget(&r);
+	arena_free(&r.arena);
 	if (code < 0 && error)
 		*error = local;
 	return code;
