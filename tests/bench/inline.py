@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Inline figures as ratios, in alternating rounds in a lab of namespaces whose gateway has a firewall with `ct state`.
 
-usage: inline.py --sluice PROGRAM --loop PROGRAM --rules RULES... [--rounds N] [--pairs N] [--seconds S] [--workers N] [--only NAMES] [--out FOLDER]
+usage: inline.py --sluice PROGRAM --loop PROGRAM --rules RULES... [--rounds N] [--pairs N] [--seconds S] [--workers N] [--only NAMES] [--stages] [--out FOLDER]
 
 In each round: no queue, the accept loop (tests/bench/accept_loop.c: the same capture and table, nobody looks), sluice. Measured:
 
@@ -14,6 +14,8 @@ In each round: no queue, the accept loop (tests/bench/accept_loop.c: the same ca
 
 Round trips (64 bytes over TCP, sockperf) are measured in pairs of loop and sluice, one right after the other: the median of the p50 ratios, and
 the median of the p99 ratios with the 95 % interval of that median (order statistics).
+
+With --stages sluice serves each measurement once more at the end while perf samples it: where its time goes (stages.py).
 
 Printed and written to FOLDER/inline.txt and inline.svg.
 """
@@ -31,6 +33,7 @@ import tempfile
 import time
 
 import bench
+import stages
 
 SERVER = "198.51.100.2"
 WORDS = "the of and network flow packet gateway rule alert state image table user page search login index content script style".split()
@@ -160,6 +163,17 @@ def interval(values):
     return values[k], values[n - 1 - k]
 
 
+def where_time_goes(lab, name, command, seconds, path):
+    """While a measurement runs: shares of the processor time by stage."""
+    child = lab.inspected_by(command)
+    sampler = stages.record(child.pid, max(1, seconds - 1), path)
+    MEASURES[name](lab, seconds)
+    if sampler:
+        sampler.wait()
+    lab.stop(child)
+    return f"where the time goes: {name}\n" + stages.table(stages.read(path)) if sampler else "where the time goes: perf is needed\n"
+
+
 def write_inputs(args, top):
     rules = top / "all.rules"
     rules.write_bytes(b"".join(pathlib.Path(path).read_bytes() for path in args.rules) + RULES.encode())
@@ -177,7 +191,7 @@ def run(args):
         lab = Lab(args.sluice, top)
         commands = {"no queue": None, "accept loop": [args.loop, "--workers", str(args.workers)], "sluice": write_inputs(args, top)}
         rows = {name: [] for name in commands}
-        trips = []
+        trips, spent = [], ""
         try:
             subprocess.run(["nft", "-f", "-"], input=FIREWALL, text=True, check=True)
             lab.serve()
@@ -196,11 +210,13 @@ def run(args):
                     lab.stop(child)
                 trips.append([own / bare for own, bare in zip(pair[1], pair[0])])
                 print(f"round trip   p50 {pair[0][0]:.1f} -> {pair[1][0]:.1f} us, p99 {pair[0][1]:.1f} -> {pair[1][1]:.1f} us", flush=True)
+            for name in names if args.stages else ():
+                spent += where_time_goes(lab, name, commands["sluice"], args.seconds, top / "perf")
             print(f"alerts of the page's end: {alerts(top / 'log', 9999999)}, of released streams: {alerts(top / 'log', 9999998)}")
         finally:
             lab.close()
     medians = {name: dict(zip(names, map(statistics.median, zip(*values)))) for name, values in rows.items()} if args.rounds else {}
-    return names, medians, trips
+    return names, medians, trips, spent
 
 
 def main():
@@ -213,12 +229,13 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) // 2))
     parser.add_argument("--only", help="measurements, with commas")
+    parser.add_argument("--stages", action="store_true", help="where the time goes")
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("build/bench"))
     args = parser.parse_args()
     if "SLUICE_LAB" not in os.environ:
         os.execv(args.sluice, [args.sluice, "lab", "run", "--", sys.executable, *sys.argv])
     args.out.mkdir(parents=True, exist_ok=True)
-    names, medians, trips = run(args)
+    names, medians, trips, spent = run(args)
     text, ratios = "", []
     if medians:
         text = "median".ljust(14) + "".join(f"{name + ', ' + UNITS[name]:>20}" for name in names) + "\n"
@@ -233,10 +250,11 @@ def main():
         ratios.append(("round trip p50: sluice / loop", statistics.median(p50)))
         ratios.append(("round trip p99: sluice / loop", statistics.median(p99)))
         text += f"p99 of {len(trips)} pairs: median {statistics.median(p99):.2f}, 95 % interval {low:.2f} to {high:.2f}\n"
-    text += "".join(f"{name:34}{value:8.3f}\n" for name, value in ratios)
+    text += "".join(f"{name:34}{value:8.3f}\n" for name, value in ratios) + spent
     print(text, end="")
     (args.out / "inline.txt").write_text(text)
-    bench.bars(args.out / "inline.svg", ratios)
+    if ratios:
+        bench.bars(args.out / "inline.svg", ratios)
 
 
 if __name__ == "__main__":
