@@ -44,7 +44,7 @@ check "$blocks blocks are listed; others do not wait for that" python3 "$tmp/ask
 rm "$tmp/log/eve.json"
 check "the log is opened again" "$SLUICE" reopen
 check "it is there" test -e "$tmp/log/eve.json"
-"$SLUICE" blocks >/dev/null &
+"$SLUICE" blocks >/dev/null 2>&1 &
 sleep 0.1
 check "nor does its end, with a list under way" stop
 check "the blocks are saved" test "$(grep -c '"prefix"' "$tmp/blocks.json")" = "$blocks"

@@ -145,7 +145,7 @@ check "and of the end" some 'r["event_type"] == "engine" and r["engine"]["action
 # ---- a disk that hangs: a pipe that nobody reads ----
 mkdir "$tmp/stuck"
 mkfifo "$tmp/stuck/eve.json"
-sleep 60 <"$tmp/stuck/eve.json" &
+sleep 600 <"$tmp/stuck/eve.json" &
 reader=$!
 mkfifo "$tmp/stuck/fast.log" # the reader of the first alone
 cat "$tmp/stuck/fast.log" >/dev/null &
