@@ -23,10 +23,11 @@ test:
 	@scripts/test
 
 # Debian's own kernel under qemu: what this machine's kernel may lack (nft's own queue, conntrack marks in verdicts)
+# TESTS="families nat connections pairs" SECONDS_MOST=1800 for others than tests/vm/tests names
 test-vm:
 	@scripts/bootstrap vm
 	@$(MAKE_RELEASE)
-	@tests/vm/run $(BUILD)
+	@tests/vm/run $(BUILD) $(TESTS)
 
 # The units in a booted systemd: a container of systemd-nspawn, as root
 test-systemd:
