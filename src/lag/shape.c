@@ -47,6 +47,19 @@ static struct tc_object leaf(const struct place *p, unsigned minor, const char *
 	return o;
 }
 
+static int check_seed(const struct place *p, uint32_t handle, struct error *error)
+{
+	struct tc_list now;
+	struct utsname u;
+	bool there = false;
+	int code = tc_list(&now, p->r, RTM_NEWQDISC, p->ifindex, 0, error);
+	for (size_t i = 0; i < now.n; i++)
+		there |= now.objects[i].handle == handle && tc_netem_has_seed(&now.objects[i].options);
+	tc_list_free(&now);
+	uname(&u);
+	return code < 0 || there ? code : error_set(error, EOPNOTSUPP, "this kernel's netem (%s) has no seed: that came with Linux 6.6", u.release);
+}
+
 /* Where netem is, it keeps the rate too: one queue, whose length is known. */
 static int put_netem(const struct place *p, const struct shape_class *c, struct error *error)
 {
@@ -60,6 +73,8 @@ static int put_netem(const struct place *p, const struct shape_class *c, struct 
 	code = tc_put(p->r, &o, NLM_F_CREATE | NLM_F_EXCL, error);
 	tc_object_free(&o);
 	free(table);
+	if (code == 0 && c->line->netem.has_seed)
+		code = check_seed(p, o.handle, error);
 	return code == -ENOENT ? explain_netem(c->line, error) : code;
 }
 

@@ -102,6 +102,20 @@ void tc_netem(struct buffer *out, const struct netem *n)
 		put(out, TCA_NETEM_DELAY_DIST, n->distribution, n->distribution_len * sizeof *n->distribution);
 }
 
+bool tc_netem_has_seed(const struct buffer *options)
+{
+	for (size_t at = sizeof(struct tc_netem_qopt); at + sizeof(struct nlattr) <= options->len;) {
+		struct nlattr a;
+		memcpy(&a, options->data + at, sizeof a);
+		if (a.nla_len < sizeof a || a.nla_len > options->len - at)
+			return false;
+		if ((a.nla_type & NLA_TYPE_MASK) == NETEM_PRNG_SEED)
+			return true;
+		at += NLA_ALIGN(a.nla_len);
+	}
+	return false;
+}
+
 /* ---- HTB, prio, fw ---- */
 
 void tc_htb(struct buffer *out, uint32_t default_class)

@@ -24,6 +24,8 @@ struct netem {
 /* Packets that the line holds at most, with room for as many again: netem itself loses those beyond (delay × rate; without rate: of 10 Gbit/s in full packets). */
 uint32_t netem_limit(const struct netem *n);
 void tc_netem(struct buffer *out, const struct netem *n);
+/* Whether options that the kernel gave back name a seed: those before 6.6 pass over what they do not know. */
+bool tc_netem_has_seed(const struct buffer *options);
 
 /* HTB: traffic of no class goes out at once, unless there is a default one. */
 void tc_htb(struct buffer *out, uint32_t default_class);

@@ -48,6 +48,23 @@ static void netem_all(void **state)
 			 "14000600 90d00300 00000000 00000000 00000000");
 }
 
+static void netem_seed(void **state)
+{
+	(void)state;
+	struct buffer b = {0};
+	struct netem n = {.delay = 1000000, .loss = 0.01, .loss_correlation = 0.25};
+	tc_netem(&b, &n);
+	assert_false(tc_netem_has_seed(&b));
+	n.has_seed = true;
+	struct buffer with = {0};
+	tc_netem(&with, &n);
+	assert_true(tc_netem_has_seed(&with));
+	with.len = 30; /* cut within the first attribute */
+	assert_false(tc_netem_has_seed(&with));
+	buffer_free(&with);
+	buffer_free(&b);
+}
+
 static void netem_limits(void **state)
 {
 	(void)state;
@@ -106,7 +123,7 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(netem_plain), cmocka_unit_test(netem_all), cmocka_unit_test(netem_limits), cmocka_unit_test(htb),
+		cmocka_unit_test(netem_plain), cmocka_unit_test(netem_all), cmocka_unit_test(netem_seed), cmocka_unit_test(netem_limits), cmocka_unit_test(htb),
 		cmocka_unit_test(fw), cmocka_unit_test(messages), cmocka_unit_test(names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
