@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* not in the headers of Linux 6.1 */
-enum { NETEM_PRNG_SEED = 13 };
+enum { NETEM_PRNG_SEED = TCA_NETEM_SLOT_DIST + 1 };
 enum { TICK_NS = 64, LINE_LAYER_ETHERNET = 1 };
 static const uint64_t SECOND = 1000000000;
 
