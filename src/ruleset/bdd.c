@@ -168,6 +168,10 @@ static bdd_t apply(struct bdd *b, uint32_t op, bdd_t f, bdd_t g)
 	struct bdd_cached *c = cached(b, op, f, g);
 	if (c->op == op && c->a == f && c->b == g)
 		return c->result;
+	if (++b->work > b->max_work && b->max_work)
+		b->failed = true;
+	if (b->failed)
+		return BDD_FALSE;
 	uint32_t of = b->node[f].level, og = b->node[g].level, level = of < og ? of : og;
 	bdd_t f0 = of == level ? b->node[f].low : f, f1 = of == level ? b->node[f].high : f;
 	bdd_t g0 = og == level ? b->node[g].low : g, g1 = og == level ? b->node[g].high : g;
@@ -188,6 +192,73 @@ bdd_t bdd_or(struct bdd *b, bdd_t f, bdd_t g)
 bdd_t bdd_minus(struct bdd *b, bdd_t f, bdd_t g)
 {
 	return apply(b, OP_MINUS, f, g);
+}
+
+/* ---- cubes ---- */
+
+static bdd_t minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n, uint32_t op)
+{
+	if (f == BDD_FALSE || !n || b->failed)
+		return BDD_FALSE;
+	uint32_t level = (uint32_t)literal[0] / 2, of = b->node[f].level;
+	if (of < level) { /* the cube does not ask this one: both ways, each node once */
+		struct bdd_cached *c = cached(b, op, f, (bdd_t)n);
+		if (c->op == op && c->a == f && c->b == n)
+			return c->result;
+		if (++b->work > b->max_work && b->max_work)
+			b->failed = true;
+		bdd_t low = minus_cube(b, b->node[f].low, literal, n, op), high = minus_cube(b, b->node[f].high, literal, n, op);
+		return keep(b, op, f, (bdd_t)n, bdd_node(b, of, low, high));
+	}
+	bdd_t low = of == level ? b->node[f].low : f, high = of == level ? b->node[f].high : f;
+	if (literal[0] & 1)
+		return bdd_node(b, level, low, minus_cube(b, high, literal + 1, n - 1, op));
+	return bdd_node(b, level, minus_cube(b, low, literal + 1, n - 1, op), high);
+}
+
+bdd_t bdd_minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n)
+{
+	return minus_cube(b, f, literal, n, OP_EXISTS + ++b->exists);
+}
+
+static bdd_t and_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n, uint32_t op)
+{
+	if (f == BDD_FALSE || !n || b->failed)
+		return f;
+	uint32_t level = (uint32_t)literal[0] / 2, of = b->node[f].level;
+	if (of < level) {
+		struct bdd_cached *c = cached(b, op, f, (bdd_t)n);
+		if (c->op == op && c->a == f && c->b == n)
+			return c->result;
+		if (++b->work > b->max_work && b->max_work)
+			b->failed = true;
+		bdd_t low = and_cube(b, b->node[f].low, literal, n, op), high = and_cube(b, b->node[f].high, literal, n, op);
+		return keep(b, op, f, (bdd_t)n, bdd_node(b, of, low, high));
+	}
+	bool one = literal[0] & 1;
+	bdd_t to = of > level ? f : one ? b->node[f].high : b->node[f].low;
+	bdd_t rest = and_cube(b, to, literal + 1, n - 1, op);
+	return one ? bdd_node(b, level, BDD_FALSE, rest) : bdd_node(b, level, rest, BDD_FALSE);
+}
+
+/* As long as the cube asks first, the way goes down beside it; then the general operations take over. */
+static bdd_t or_cube(struct bdd *b, bdd_t f, bdd_t within, const int32_t *literal, size_t n)
+{
+	if (within == BDD_FALSE || f == BDD_TRUE || b->failed)
+		return f;
+	uint32_t level = n ? (uint32_t)literal[0] / 2 : 0;
+	if (!n || b->node[f].level < level || b->node[within].level < level)
+		return apply(b, OP_OR, f, and_cube(b, within, literal, n, OP_EXISTS + ++b->exists));
+	bdd_t f0 = b->node[f].level == level ? b->node[f].low : f, f1 = b->node[f].level == level ? b->node[f].high : f;
+	bdd_t w0 = b->node[within].level == level ? b->node[within].low : within, w1 = b->node[within].level == level ? b->node[within].high : within;
+	if (literal[0] & 1)
+		return bdd_node(b, level, f0, or_cube(b, f1, w1, literal + 1, n - 1));
+	return bdd_node(b, level, or_cube(b, f0, w0, literal + 1, n - 1), f1);
+}
+
+bdd_t bdd_or_cube(struct bdd *b, bdd_t f, bdd_t within, const int32_t *literal, size_t n)
+{
+	return or_cube(b, f, within, literal, n);
 }
 
 bool bdd_meet(struct bdd *b, bdd_t f, bdd_t g)

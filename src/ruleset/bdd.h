@@ -38,6 +38,7 @@ struct bdd {
 	struct bdd_cached *cache;
 	uint32_t n_nodes, room, max, n_buckets, cache_mask;
 	uint32_t free, n_free, last_live;
+	uint64_t work, max_work; /* operations on nodes, so far and at most; 0: any number */
 	uint32_t exists; /* number of the last quantification, part of the cache's key */
 	struct bdd_roots *roots;
 	bool failed;
@@ -59,6 +60,11 @@ static inline bdd_t bdd_var(struct bdd *b, uint32_t level, bool value)
 	return value ? bdd_node(b, level, BDD_FALSE, BDD_TRUE) : bdd_node(b, level, BDD_TRUE, BDD_FALSE);
 }
 bool bdd_meet(struct bdd *b, bdd_t f, bdd_t g); /* f and g is not empty; makes no nodes */
+/*
+ * A cube: literals, level * 2 + value, ascending by level. The same as bdd_minus and bdd_or of f with `within` and the cube, but no node is made for the cube.
+ */
+bdd_t bdd_minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n);
+bdd_t bdd_or_cube(struct bdd *b, bdd_t f, bdd_t within, const int32_t *literal, size_t n);
 /* Forgets the levels that `forget` marks. */
 bdd_t bdd_exists(struct bdd *b, bdd_t f, const bool forget[BDD_MAX_LEVELS]);
 /* What holds whatever the variables from `level` on are (all), or for some of their values (any). */

@@ -7,7 +7,7 @@
 
 #include "ruleset/print.h"
 
-enum { MAX_OF_CODE = 50, MAX_NODES = 4 << 20 };
+enum { MAX_OF_CODE = 50, MAX_NODES = 6 << 20 };
 
 const char *const check_severity_names[] = {"note", "warning", "error", NULL};
 

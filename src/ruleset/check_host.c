@@ -340,7 +340,7 @@ void check_lock_out(struct check *c)
 		return;
 	struct ruleset empty = {.n_chains = 0};
 	struct ruleset *rs = joined(c->rs, c->o->against ? c->o->against : &empty, c->flushes, &copies);
-	if (symbolic_init(&sy, rs, l.family, c->o->max_nodes ? c->o->max_nodes : 1 << 22, NULL, NULL) == 0) {
+	if (symbolic_init(&sy, rs, l.family, c->o->max_nodes ? c->o->max_nodes : 6 << 20, NULL, NULL) == 0) {
 		check_login(c, &sy, &l, false, 2, "packets of the ssh connection are dropped on input");
 		check_login(c, &sy, &l, true, 2, "answers of the ssh connection are dropped on output");
 		check_login(c, &sy, &l, false, 8, "a new ssh connection from the same address is dropped on input");

@@ -133,6 +133,8 @@ typedef bool (*element_choice)(const struct ruleset_element *e, const void *cont
 bdd_t symbolic_elements(struct symbolic *sy, const struct operand *o, const struct ruleset_set *set, element_choice want, const void *context);
 bool symbolic_set_opaque(const struct ruleset_set *set);
 bool symbolic_is_match(const struct step *s); /* symbolic_step is for it */
+/* A rule whose matches are one cube (bdd.h): its literals, of which there is room for SYMBOLIC_BITS. false: it is not; never: no packet matches. */
+bool symbolic_rule_cube(struct symbolic *sy, const struct ruleset_rule *r, bit_t *literal, size_t *n, bool *never);
 bdd_t symbolic_rule(struct symbolic *sy, const struct ruleset_rule *r); /* all matches up to the verdict; unknowns counted */
 
 /* symbolic_write.c */

@@ -7,7 +7,7 @@
 
 #include "ruleset/symbolic.h"
 
-enum { STATES = NF_CT_STATE_INVALID_BIT | 2 | 4 | 8 | NF_CT_STATE_UNTRACKED_BIT, MAX_NAMES = 1000 };
+enum { STATES = NF_CT_STATE_INVALID_BIT | 2 | 4 | 8 | NF_CT_STATE_UNTRACKED_BIT, MAX_NAMES = 1000, MAX_WORK = 1000000000 };
 
 struct scan {
 	struct symbolic *sy;
@@ -316,7 +316,10 @@ struct order {
 	struct symbolic_field *f;
 };
 
-/* What tells packets apart coarsely comes first, so that long fields (addresses) are met once a class. */
+/*
+ * What tells packets apart coarsely comes first. Addresses come before ports: rules on addresses alone are many (lists of blocks), those on ports alone are few, and a
+ * rule costs as much as there are nodes above what it asks.
+ */
 static uint32_t field_rank(const struct operand *o)
 {
 	if (o->source == SOURCE_META)
@@ -339,7 +342,7 @@ static uint32_t field_rank(const struct operand *o)
 	if (o->source == SOURCE_CT)
 		return o->key.key == NFT_CT_STATE || o->key.key == NFT_CT_DIRECTION || o->key.key == NFT_CT_STATUS ? 4 : o->key.key == NFT_CT_MARK ? 9 : 10;
 	if (o->source == SOURCE_PAYLOAD)
-		return o->payload.base == NFT_PAYLOAD_TRANSPORT_HEADER ? 5 : o->payload.base == NFT_PAYLOAD_NETWORK_HEADER ? 6 : 7;
+		return o->payload.base == NFT_PAYLOAD_NETWORK_HEADER ? 5 : o->payload.base == NFT_PAYLOAD_TRANSPORT_HEADER ? 6 : 7;
 	return 8;
 }
 
@@ -588,6 +591,7 @@ int symbolic_init(struct symbolic *sy, const struct ruleset *rs, uint32_t family
 	scan_ruleset(&s);
 	int code = assign_levels(&s);
 	bdd_init(&sy->b, max_nodes);
+	sy->b.max_work = MAX_WORK;
 	sy->chain = xcalloc(rs->n_chains + 1, sizeof *sy->chain);
 	if (code == 0) {
 		assign_unknowns(sy);

@@ -431,3 +431,55 @@ bdd_t symbolic_rule(struct symbolic *sy, const struct ruleset_rule *r)
 			f = bdd_and(&sy->b, f, symbolic_elements(sy, s->lookup.operand, s->lookup.set, NULL, NULL));
 	return f;
 }
+
+/* ---- rules that are one cube ---- */
+
+static bool add_literals(struct symbolic *sy, const struct step *s, bit_t *literal, size_t *n, bool *never)
+{
+	bit_t bits[SYMBOLIC_BITS], more[SYMBOLIC_BITS];
+	bdd_t guard = BDD_TRUE;
+	size_t m;
+	if (s->kind == STEP_LIMIT || s->kind == STEP_QUOTA || s->kind == STEP_CONNLIMIT) {
+		bdd_t f = symbolic_unknown_var(sy, s, NULL);
+		if (f > BDD_TRUE)
+			literal[(*n)++] = (bit_t)(sy->b.node[f].level * 2 + 1);
+		return true;
+	}
+	if (s->kind != STEP_COMPARE || s->compare != COMPARE_EQ)
+		return false;
+	size_t bits_n = symbolic_bits(sy, s->match.operand, bits, SYMBOLIC_BITS, &guard), len = s->match.len * 8u;
+	if (guard != BDD_TRUE || *n + bits_n >= SYMBOLIC_BITS)
+		return false;
+	if (!literals(bits, s->match.data, len && len < bits_n ? len : bits_n, more, &m)) {
+		*never = true;
+		return true;
+	}
+	memcpy(literal + *n, more, m * sizeof *more);
+	*n += m;
+	return true;
+}
+
+static int compare_up(const void *a, const void *b)
+{
+	return *(const bit_t *)a - *(const bit_t *)b;
+}
+
+bool symbolic_rule_cube(struct symbolic *sy, const struct ruleset_rule *r, bit_t *literal, size_t *n, bool *never)
+{
+	size_t kept = 0;
+	*n = 0;
+	*never = false;
+	for (const struct step *s = r->steps; s && !*never; s = s->next)
+		if (symbolic_is_match(s) && !add_literals(sy, s, literal, n, never))
+			return false;
+	qsort(literal, *n, sizeof *literal, compare_up);
+	for (size_t i = 0; i < *n && !*never; i++) {
+		if (kept && literal[kept - 1] == literal[i])
+			continue;
+		if (kept && literal[kept - 1] / 2 == literal[i] / 2)
+			*never = true;
+		literal[kept++] = literal[i];
+	}
+	*n = kept;
+	return true;
+}

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "ruleset/symbolic.h"
 
-enum { MAX_DEPTH = 64, ROOM = 1 << 19, MAX_STATIONS = 256, MAX_TARGETS = 4096 };
+enum { MAX_DEPTH = 64, ROOM = 1 << 17, MAX_STATIONS = 256, MAX_TARGETS = 4096 };
 
 /* A walk through one chain. What lives across rules stands here, for the collector. */
 struct walk {
@@ -18,11 +18,12 @@ struct walk {
 	struct {
 		bdd_t rest;	   /* packets before the next rule */
 		bdd_t fate[FATES]; /* what became of others */
-		bdd_t began;	   /* `rest` when a run of rules of one fate began */
+		bdd_t began;	   /* `rest` when a run of plain rules began */
+		bdd_t run[FATES];  /* what became of packets in it; the accepted are the others */
 		bdd_t current, missed, at; /* of this rule: those that came so far, those that it let go, those at a step */
 		bdd_t jumped[FATES];
 	} s;
-	int run; /* the fate of that run; -1: none */
+	bool running;
 	struct bdd_roots roots;
 };
 
@@ -34,7 +35,7 @@ static bool have_room(struct symbolic *sy, const struct ruleset_chain *c)
 		return false;
 	if (bdd_room(&sy->b, ROOM) && ++sy->visits <= sy->max_visits)
 		return true;
-	sy->gave_up = sy->visits > sy->max_visits ? "too many ways through chains that change packets" : "too complex: sets of packets outgrow the memory";
+	sy->gave_up = sy->visits > sy->max_visits ? "too many ways through chains that change packets" : "too complex: sets of packets outgrow their bounds";
 	sy->gave_up_at = c;
 	return false;
 }
@@ -44,9 +45,14 @@ static bool have_room(struct symbolic *sy, const struct ruleset_chain *c)
 static void end_run(struct walk *w)
 {
 	struct bdd *b = &w->sy->b;
-	if (w->run >= 0)
-		w->s.fate[w->run] = bdd_or(b, w->s.fate[w->run], bdd_minus(b, w->s.began, w->s.rest));
-	w->run = -1;
+	if (!w->running)
+		return;
+	bdd_t others = bdd_or(b, bdd_or(b, w->s.rest, w->s.run[FATE_DROP]), w->s.run[FATE_FALL]);
+	w->s.fate[FATE_ACCEPT] = bdd_or(b, w->s.fate[FATE_ACCEPT], bdd_minus(b, w->s.began, others));
+	w->s.fate[FATE_DROP] = bdd_or(b, w->s.fate[FATE_DROP], w->s.run[FATE_DROP]);
+	w->s.fate[FATE_FALL] = bdd_or(b, w->s.fate[FATE_FALL], w->s.run[FATE_FALL]);
+	w->s.run[FATE_DROP] = w->s.run[FATE_FALL] = BDD_FALSE;
+	w->running = false;
 }
 
 static void add_fate(struct walk *w, enum fate f, bdd_t set)
@@ -200,6 +206,28 @@ static bool is_silent(const struct step *s)
 	       (s->kind == STEP_VERDICT && s->verdict.code == NFT_CONTINUE);
 }
 
+/* Takes the packets of a plain rule out of the rest. */
+static void take_plain(struct walk *w, const struct ruleset_rule *r, enum fate fate)
+{
+	struct bdd *b = &w->sy->b;
+	bit_t literal[SYMBOLIC_BITS];
+	size_t n;
+	bool never;
+	bdd_t before = w->s.rest;
+	if (symbolic_rule_cube(w->sy, r, literal, &n, &never)) {
+		if (never)
+			return;
+		w->s.rest = bdd_minus_cube(b, before, literal, n);
+		if (fate != FATE_ACCEPT && w->s.rest != before)
+			w->s.run[fate] = bdd_or_cube(b, w->s.run[fate], before, literal, n);
+		return;
+	}
+	bdd_t match = symbolic_rule(w->sy, r);
+	w->s.rest = bdd_minus(b, before, match);
+	if (fate != FATE_ACCEPT && w->s.rest != before)
+		w->s.run[fate] = bdd_or(b, w->s.run[fate], bdd_and(b, before, match));
+}
+
 /* Matches and then one verdict, as most rules are. Returns false if it is not such a rule. */
 static bool walk_plain(struct walk *w, const struct ruleset_rule *r)
 {
@@ -212,22 +240,20 @@ static bool walk_plain(struct walk *w, const struct ruleset_rule *r)
 		return false;
 	if (!s && !(w->hooks && sy->hooks.rule))
 		return true; /* a counter, a log */
-	bdd_t match = symbolic_rule(sy, r);
 	if (!s) {
-		tell_rule(w, r, bdd_meet(&sy->b, w->s.rest, match));
+		tell_rule(w, r, bdd_meet(&sy->b, w->s.rest, symbolic_rule(sy, r)));
 		return true;
 	}
-	if (w->run != fate) {
-		end_run(w);
-		w->run = fate;
+	if (!w->running) {
+		w->running = true;
 		w->s.began = w->s.rest;
 	}
 	if (fate == FATE_DROP && w->hooks && sy->hooks.dropped)
-		tell_dropped(w, r, bdd_and(&sy->b, w->s.rest, match));
-	bdd_t rest = bdd_minus(&sy->b, w->s.rest, match);
+		tell_dropped(w, r, bdd_and(&sy->b, w->s.rest, symbolic_rule(sy, r)));
+	bdd_t before = w->s.rest;
+	take_plain(w, r, (enum fate)fate);
 	if (w->hooks && sy->hooks.rule)
-		tell_rule(w, r, rest != w->s.rest);
-	w->s.rest = rest;
+		tell_rule(w, r, before != w->s.rest);
 	return true;
 }
 
@@ -303,7 +329,7 @@ static void walk_rule(struct walk *w, const struct ruleset_rule *r)
 
 static void walk_rules(struct symbolic *sy, const struct ruleset_chain *c, bdd_t in, struct fates *out, unsigned depth, bool hooks)
 {
-	struct walk w = {.sy = sy, .chain = c, .depth = depth, .hooks = hooks, .run = -1};
+	struct walk w = {.sy = sy, .chain = c, .depth = depth, .hooks = hooks};
 	w.s.rest = in;
 	bdd_push(&sy->b, &w.roots, (const bdd_t *)&w.s, sizeof w.s / sizeof(bdd_t));
 	for (const struct ruleset_rule *r = c->rules; r && have_room(sy, c); r = r->next) {
