@@ -16,6 +16,9 @@ struct ruleset_options {
  * *out: the caller's, by ruleset_free. -errno with words.
  */
 int ruleset_read_live(struct ruleset **out, const struct ruleset_options *o, struct error *error);
-/* A file in nft's syntax (read by libnftables in a private user and network namespace, in a child process) or the JSON of `nft -j list ruleset`, told apart
- * by their first character; "-" is standard input. The error of a broken text is nft's own, with file, line and column. */
+/*
+ * A file in nft's syntax or the JSON of `nft -j list ruleset`, told apart by their first character; "-" is standard input. libnftables reads it in a child
+ * process that stands in for the kernel (stub.h): no rights are needed, and no kernel that knows the statements. The error of a broken text is nft's own,
+ * with file, line and column.
+ */
 int ruleset_read_file(struct ruleset **out, const char *path, const struct ruleset_options *o, struct error *error);
