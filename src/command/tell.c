@@ -233,6 +233,8 @@ static void show_blocks(const json_t *m)
 	size_t i;
 	const json_t *list = json_object_get(m, "blocks"), *b;
 	printf("%lld blocked\n", (long long)json_integer_value(json_object_get(m, "count")));
+	if (json_integer_value(json_object_get(m, "pending")))
+		printf("%lld of them are not in force: the kernel refused them, they are tried again\n", (long long)json_integer_value(json_object_get(m, "pending")));
 	for (i = 0; i < json_array_size(list); i++) {
 		b = json_array_get(list, i);
 		const char *until = json_string_value(json_object_get(b, "until"));
@@ -240,6 +242,9 @@ static void show_blocks(const json_t *m)
 		       (long long)json_integer_value(json_object_get(b, "packets")), json_string_value(json_object_get(b, "why")));
 		if (json_object_get(b, "sid"))
 			printf(" (sid %lld)", (long long)json_integer_value(json_object_get(b, "sid")));
+		const char *state = json_string_value(json_object_get(b, "state"));
+		if (state && strcmp(state, "in force") != 0)
+			printf(" [%s]", state);
 		putchar('\n');
 	}
 	if (!json_integer_value(json_object_get(m, "slowed")))

@@ -234,6 +234,7 @@ static json_t *block_json(const struct block *b)
 	json_t *o = json_pack("{s:o,s:I,s:I}", "address", json_sprintf("%s/%u", address_format_short(&b->prefix, text), b->len), "packets", (json_int_t)b->packets, "bytes",
 			      (json_int_t)b->bytes);
 	json_object_set_new(o, "why", json_text(b->why));
+	json_object_set_new(o, "state", json_text(block_pending_names[b->pending]));
 	add_time(o, "since", b->since);
 	add_time(o, "until", b->until);
 	if (b->sid) {
@@ -341,8 +342,8 @@ static void list_blocks(struct errand *e)
 	struct slow_listing slowed = {s->live, json_array(), s->most, 0};
 	if (s->live->settings.n_slow)
 		(void)conntrack_visit(list_slowed, &slowed, NULL); /* a kernel without it: nothing is slowed either */
-	s->line = control_line(true, json_pack("{s:I,s:o,s:I,s:o}", "count", (json_int_t)block_list_count(s->live->blocks), "blocks", x.list, "slowed",
-					       (json_int_t)slowed.n, "slow", slowed.list));
+	s->line = control_line(true, json_pack("{s:I,s:I,s:o,s:I,s:o}", "count", (json_int_t)block_list_count(s->live->blocks), "pending",
+					       (json_int_t)block_list_pending(s->live->blocks), "blocks", x.list, "slowed", (json_int_t)slowed.n, "slow", slowed.list));
 }
 
 static void do_blocks(struct live *l, const json_t *a, struct control_reply *r)

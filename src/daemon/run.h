@@ -96,7 +96,8 @@ struct live {
 
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */
-	bool said_save_failed;
+	bool said_save_failed, said_pending;
+	usec_t save_next;       /* not before; the saver's, while there is one */
 	struct errand saver;    /* writes blocks to disk */
 	bool saving;            /* main thread: the errand is under way */
 

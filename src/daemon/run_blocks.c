@@ -240,7 +240,15 @@ void run_read_blocks(struct live *l)
 void run_blocks_tick(void *context)
 {
 	struct live *l = context;
-	block_list_expire(l->blocks, clock_real());
+	struct error why = {0};
+	usec_t now = clock_real();
+	block_list_expire(l->blocks, now);
+	size_t left = block_list_retry(l->blocks, now, &why);
+	if (left && !l->said_pending)
+		log_warning("%zu blocks are not in force: %s; tried again every second", left, why.text);
+	else if (!left && l->said_pending)
+		log_notice("all blocks are in force again");
+	l->said_pending = left > 0;
 }
 
 static void save(struct live *l)
@@ -259,7 +267,11 @@ static struct live *of_saver(struct errand *e)
 
 static void save_aside(struct errand *e)
 {
-	save(of_saver(e));
+	struct live *l = of_saver(e);
+	usec_t begin = clock_monotonic();
+	save(l);
+	usec_t end = clock_monotonic();
+	l->save_next = end + 20 * (end - begin); /* a long list under attack does not keep the disk busy */
 }
 
 static void saved(struct errand *e, bool worked)
@@ -272,7 +284,7 @@ static void saved(struct errand *e, bool worked)
 void run_blocks_save(void *context)
 {
 	struct live *l = context;
-	if (l->saving)
+	if (l->saving || clock_monotonic() < l->save_next)
 		return;
 	l->saving = true;
 	l->saver = (struct errand){.work = save_aside, .done = saved};

@@ -21,7 +21,7 @@
 
 #define LOG_MODULE "run"
 
-enum { DEFAULT_STATS_SECONDS = 8, SAVE_SECONDS = 30, LOOK_SECONDS = 60 };
+enum { DEFAULT_STATS_SECONDS = 8, SAVE_SECONDS = 2, LOOK_SECONDS = 60 };
 
 void run_end(struct live *l, const char *format, ...)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The list of blocks. Each change is made in the kernel first: if that refuses, the list stays as it was, so the two never say different things for
- * long. The kernel's elements have timeouts of their own, hence nothing is to be done there when a block ends.
+ * The list of blocks. Each change is made in the kernel first; what that refused, or may have done by halves, is marked and tried again (blocks_retry.c),
+ * so the two never say different things in silence. The kernel's elements have timeouts of their own, hence nothing is to be done there when a block ends.
  */
 #include "respond/blocks_private.h"
 
@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *const block_event_names[] = {"block", "extend", "escalate", "unblock", "expire", "restore"};
+const char *const block_event_names[] = {"block", "extend", "escalate", "unblock", "expire", "restore", "pending"};
+const char *const block_pending_names[] = {"in force", "pending", "unsure"};
 
 static const struct setting rows[] = {
 	{.key = "respond.block.max", .kind = SETTING_U32, .offset = offsetof(struct block_settings, max), .absent = "100000", .min = 1, .max = 1000000,
@@ -150,16 +151,17 @@ static int extend(struct block_list *l, struct block_node *n, const struct block
 {
 	int status = 0;
 	bool later = block_ends_later(b->until, n->b.until) && (b->until == 0 || b->until - n->b.until >= USEC_PER_SEC);
-	if (later) {
+	if (later || n->b.pending) {
 		struct block fresh = n->b;
-		fresh.until = b->until;
+		fresh.until = later ? b->until : n->b.until;
 		struct block_change old = block_change_of(&n->b, now), new = block_change_of(&fresh, now);
 		status = block_list_change(l, &old, 1, &new, 1, error);
-		if (status == 0) {
+		if (status == 0 && later) {
 			n->b.until = b->until;
 			block_set_moved(&l->set, n);
 			block_list_tell(l, BLOCK_EXTENDED, &n->b, 0);
 		}
+		block_list_mark(l, n, status == 0 ? BLOCK_IN_FORCE : BLOCK_UNSURE);
 	}
 	*done = n->b;
 	return status < 0 ? status : 0;
@@ -180,10 +182,32 @@ static size_t collect_covered(const struct block_list *l, struct block *b, usec_
 	return n;
 }
 
+static void forget(struct block_list *l, struct block_node *n)
+{
+	l->pending -= n->b.pending != BLOCK_IN_FORCE;
+	block_set_remove(&l->set, n);
+}
+
 static void remove_covered(struct block_list *l, const struct block *b)
 {
 	for (struct block_node *x; (x = block_set_from(&l->set, &b->prefix)) && block_within(&x->b.prefix, &b->prefix, b->len);)
-		block_set_remove(&l->set, x);
+		forget(l, x);
+}
+
+/* The kernel refused what was to take their place: of a large number it may have taken some away. */
+static void mark_covered(struct block_list *l, const struct block *b)
+{
+	for (struct block_node *x = block_set_from(&l->set, &b->prefix); x && block_within(&x->b.prefix, &b->prefix, b->len); x = x->next[0])
+		block_list_mark(l, x, BLOCK_UNSURE);
+}
+
+static void put_pending(struct block_list *l, const struct block *b)
+{
+	struct block_node *n = block_set_insert(&l->set, b);
+	if (!n)
+		return;
+	block_list_mark(l, n, BLOCK_NEVER_YET);
+	block_list_tell(l, BLOCK_WAITS, &n->b, 0);
 }
 
 static int insert(struct block_list *l, struct block *b, bool widened, usec_t now, struct block *done, struct error *error)
@@ -192,19 +216,24 @@ static int insert(struct block_list *l, struct block *b, bool widened, usec_t no
 	char text[ADDRESS_TEXT];
 	size_t n = collect_covered(l, b, now, &covered);
 	int status = 0;
-	if (l->set.n - n >= l->settings.max)
+	bool full = l->set.n - n >= l->settings.max;
+	if (full)
 		status = error_set(error, ENOSPC, "%s/%u is not blocked: the list is full (%u, respond.block.max)", address_format_short(&b->prefix, text), b->len,
 				   l->settings.max);
 	add = block_change_of(b, now);
 	if (status == 0)
 		status = block_list_change(l, covered, n, &add, 1, error);
 	free(covered);
+	if (status < 0 && !full)
+		n ? mark_covered(l, b) : put_pending(l, b);
+	*done = *b;
 	if (status < 0)
 		return status;
 	remove_covered(l, b);
-	if (!block_set_insert(&l->set, b))
+	if (!block_set_insert(&l->set, b)) {
+		(void)block_list_change(l, &add, 1, NULL, 0, NULL); /* nobody would know of it */
 		return error_set(error, ENOMEM, "out of memory");
-	*done = *b;
+	}
 	block_list_tell(l, widened ? BLOCK_ESCALATED : BLOCK_ADDED, b, n);
 	return widened;
 }
@@ -228,8 +257,11 @@ int block_list_add(struct block_list *l, const struct block *b, usec_t now, bool
 	if (cover) {
 		status = extend(l, cover, &fresh, now, done, error);
 	} else {
-		bool widened = widen(l, &fresh, allowed, context);
-		status = insert(l, &fresh, widened, now, done, error);
+		struct block wide = fresh;
+		bool widened = widen(l, &wide, allowed, context);
+		status = insert(l, &wide, widened, now, done, error);
+		if (status < 0 && widened && !find_cover(l, &fresh.prefix, fresh.len)) /* at least the one, then */
+			status = insert(l, &fresh, false, now, done, error);
 	}
 	pthread_mutex_unlock(&l->lock);
 	return status;
@@ -250,7 +282,9 @@ int block_list_remove(struct block_list *l, const struct address *a, unsigned le
 		status = block_list_change(l, &gone, 1, NULL, 0, error);
 		if (status == 0) {
 			block_list_tell(l, BLOCK_REMOVED, &n->b, 0);
-			block_set_remove(&l->set, n);
+			forget(l, n);
+		} else {
+			block_list_mark(l, n, BLOCK_UNSURE);
 		}
 	} else if (n) {
 		status = error_set(error, ENOENT, "%s/%u is blocked within %s/%u", address_format_short(&at, text), len,
@@ -267,7 +301,7 @@ void block_list_expire(struct block_list *l, usec_t now)
 	pthread_mutex_lock(&l->lock);
 	while (l->set.n && l->set.heap[0]->b.until && l->set.heap[0]->b.until <= now) {
 		block_list_tell(l, BLOCK_EXPIRED, &l->set.heap[0]->b, 0);
-		block_set_remove(&l->set, l->set.heap[0]);
+		forget(l, l->set.heap[0]);
 	}
 	pthread_mutex_unlock(&l->lock);
 }
@@ -324,17 +358,4 @@ void block_list_visit(struct block_list *l, void (*visit)(void *context, const s
 	for (size_t i = 0; i < n; i++)
 		visit(context, &all[i]);
 	free(all);
-}
-
-int block_list_reload(struct block_list *l, usec_t now, struct error *error)
-{
-	block_list_expire(l, now);
-	pthread_mutex_lock(&l->lock);
-	struct block_change *add = xcalloc(l->set.n + 1, sizeof *add);
-	for (size_t i = 0; i < l->set.n; i++)
-		add[i] = block_change_of(&l->set.heap[i]->b, now);
-	int status = l->set.n ? block_list_change(l, NULL, 0, add, l->set.n, error) : 0;
-	pthread_mutex_unlock(&l->lock);
-	free(add);
-	return status;
 }

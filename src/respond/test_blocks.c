@@ -230,9 +230,86 @@ static void full_and_refused(void **state)
 	assert_int_equal(add(l, "192.0.2.1", 32, 300, 1), -EPERM);
 	assert_int_equal(block_list_remove(l, &b.prefix, 32, NULL), -ENOENT);
 	assert_string_equal(list(l), "=2001:db8::/64@100 =192.0.2.1/32@200"); /* unchanged */
+	assert_int_equal(block_list_pending(l), 1); /* but who knows whether the kernel has it */
 	k.refuse = 0;
 	b = block_of("192.0.2.3", 32, 5, 1); /* over already */
 	assert_int_equal(block_list_add(l, &b, 10 * SECOND, NULL, NULL, &done, &error), -EINVAL);
+	block_list_free(l);
+}
+
+static enum block_pending state_of(struct block_list *l, const char *text)
+{
+	struct address a;
+	struct block b;
+	assert_true(address_parse(bytes_of_string(text), &a));
+	assert_true(block_list_find(l, &a, &b));
+	return b.pending;
+}
+
+static void refused_ones_wait(void **state)
+{
+	(void)state;
+	struct block_list *l = make_plain();
+	k.refuse = ENOMEM;
+	assert_int_equal(add(l, "192.0.2.1", 32, 100, 1), -ENOMEM);
+	assert_int_equal(state_of(l, "192.0.2.1"), BLOCK_NEVER_YET);
+	assert_string_equal(k.events, "pending 192.0.2.1/32");
+	assert_int_equal(block_list_retry(l, 20 * SECOND, NULL), 1);
+	k.refuse = 0;
+	assert_int_equal(block_list_retry(l, 30 * SECOND, NULL), 0);
+	assert_string_equal(k.batch, "-192.0.2.1/32 +192.0.2.1/32@70");
+	assert_string_equal(k.events, "pending 192.0.2.1/32, block 192.0.2.1/32");
+	assert_int_equal(state_of(l, "192.0.2.1"), BLOCK_IN_FORCE);
+	size_t batches = k.batches;
+	assert_int_equal(block_list_retry(l, 40 * SECOND, NULL), 0);
+	assert_int_equal(k.batches, batches);
+	/* the next packet of an attacker tries it, too */
+	k.refuse = ENOMEM;
+	assert_int_equal(add(l, "192.0.2.9", 32, 100, 1), -ENOMEM);
+	assert_int_equal(add(l, "192.0.2.9", 32, 100, 1), -ENOMEM);
+	k.refuse = 0;
+	assert_int_equal(add(l, "192.0.2.9", 32, 100, 1), 0);
+	assert_int_equal(block_list_pending(l), 0);
+	/* one that ends while it waits is gone */
+	k.refuse = ENOMEM;
+	assert_int_equal(add(l, "192.0.2.8", 32, 50, 1), -ENOMEM);
+	block_list_expire(l, 51 * SECOND);
+	assert_int_equal(block_list_pending(l), 0);
+	block_list_free(l);
+}
+
+static void a_refused_prefix_leaves_its_members(void **state)
+{
+	(void)state;
+	struct block_list *l = make_plain();
+	add(l, "2001:db8::1", 128, 100, 1);
+	add(l, "2001:db8::2", 128, 100, 1);
+	k.refuse = E2BIG;
+	assert_int_equal(add(l, "2001:db8::3", 128, 100, 1), -E2BIG);
+	assert_string_equal(list(l), "=2001:db8::1/128@100 =2001:db8::2/128@100 =2001:db8::3/128@100");
+	assert_int_equal(block_list_pending(l), 3);
+	k.refuse = 0;
+	assert_int_equal(block_list_retry(l, 20 * SECOND, NULL), 0);
+	assert_string_equal(k.batch, "-2001:db8::1/128 -2001:db8::2/128 -2001:db8::3/128 +2001:db8::1/128@80 +2001:db8::2/128@80 +2001:db8::3/128@80");
+	block_list_free(l);
+}
+
+static void a_reload_that_fails_is_known(void **state)
+{
+	(void)state;
+	struct block_list *l = make_plain();
+	for (unsigned i = 1; i < 200; i++) {
+		char text[20];
+		sprintf(text, "192.0.2.%u", i);
+		add(l, text, 32, 100, 1);
+	}
+	k.refuse = ENOBUFS;
+	assert_int_equal(block_list_reload(l, 20 * SECOND, NULL), -ENOBUFS);
+	assert_int_equal(block_list_pending(l), 199);
+	assert_int_equal(block_list_retry(l, 20 * SECOND, NULL), 199);
+	k.refuse = 0;
+	assert_int_equal(block_list_reload(l, 20 * SECOND, NULL), 0);
+	assert_int_equal(block_list_pending(l), 0);
 	block_list_free(l);
 }
 
@@ -350,7 +427,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(later_end_wins), cmocka_unit_test(order_and_expiry), cmocka_unit_test(removal), cmocka_unit_test(escalation),
-		cmocka_unit_test(no_escalation), cmocka_unit_test(allowed_prefixes_stay_open), cmocka_unit_test(full_and_refused),
+		cmocka_unit_test(no_escalation), cmocka_unit_test(allowed_prefixes_stay_open), cmocka_unit_test(full_and_refused), cmocka_unit_test(refused_ones_wait),
+		cmocka_unit_test(a_refused_prefix_leaves_its_members), cmocka_unit_test(a_reload_that_fails_is_known),
 		cmocka_unit_test(a_persons_prefix_takes_in), cmocka_unit_test(restart), cmocka_unit_test(many), cmocka_unit_test(settings),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
