@@ -65,6 +65,14 @@ struct live_worker {
 
 struct reload_result;
 
+enum { PASSED_BY_LOOKS = 4 };
+struct passed_by { /* what failed open, from the counters of our table; see run_status.c */
+	uint64_t packets, base;
+	uint64_t captured, captured_base; /* by the workers: at the last look, and when the table was made */
+	uint64_t sent[PASSED_BY_LOOKS];   /* to the queues, at the last looks */
+	unsigned looks;
+};
+
 struct live {
 	const struct run_options *options;
 	struct gateway_settings settings;
@@ -97,6 +105,7 @@ struct live {
 	struct block_list *blocks;
 	struct gateway_sets *block_sets; /* NULL: no table of our own */
 	bool said_save_failed, said_pending;
+	struct passed_by passed_by;
 	usec_t save_next;       /* not before; the saver's, while there is one */
 	struct errand saver;    /* writes blocks to disk */
 	bool saving;            /* main thread: the errand is under way */

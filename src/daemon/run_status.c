@@ -54,12 +54,38 @@ static struct queue_state queue_state(const struct live *l)
 	return s;
 }
 
+/*
+ * What failed open because a queue was full the kernel counts nowhere; but our table counts what it sent to the queues. Workers' figures are a second old or more,
+ * so what came by now is held against what had been sent some looks ago: at least so many passed by.
+ */
+static void count_passed_by(struct live *l, const struct queue_state *s, uint64_t captured)
+{
+	struct passed_by *p = &l->passed_by;
+	struct gateway_counts c;
+	struct error why;
+	if (!l->settings.own_table || !l->loaded || gateway_counts(&c, &why) < 0 || !c.rules)
+		return;
+	uint64_t *oldest = &p->sent[p->looks % PASSED_BY_LOOKS], before = p->sent[(p->looks + PASSED_BY_LOOKS - 1) % PASSED_BY_LOOKS];
+	if (c.queued_packets < before) { /* another table, whose counters begin anew */
+		p->captured_base = p->captured;
+		p->base = p->packets;
+		memset(p->sent, 0, sizeof p->sent);
+	}
+	uint64_t came = captured - p->captured_base + s->waiting;
+	if (*oldest > came && p->base + *oldest - came > p->packets)
+		p->packets = p->base + *oldest - came;
+	*oldest = c.queued_packets;
+	p->captured = captured;
+	p->looks++;
+}
+
 /* Said when it happens, and while it goes on once a minute. */
 static void say_overrun(struct live *l, const struct queue_state *s, uint64_t lost)
 {
 	enum { AGAIN_SECONDS = 60 };
 	usec_t now = clock_monotonic();
 	uint64_t all = s->dropped_full + (s->dropped_buffer > lost ? s->dropped_buffer : lost);
+	all = all > l->passed_by.packets ? all : l->passed_by.packets;
 	if (all <= l->overrun || (l->overrun_said && now < l->overrun_said + AGAIN_SECONDS * USEC_PER_SEC))
 		return;
 	char text[160];
@@ -82,6 +108,7 @@ static json_t *queues(const struct live *l)
 	set_count(o, "room", (uint64_t)l->settings.n_queues * NFQUEUE_LENGTH);
 	set_count(o, "dropped_full", s.dropped_full);
 	set_count(o, "dropped_buffer", s.dropped_buffer);
+	set_count(o, "passed_by", l->settings.bypass ? l->passed_by.packets : 0);
 	return o;
 }
 
@@ -225,6 +252,7 @@ void run_write_status(void *context)
 	struct figures *sum = run_sum_figures(l);
 	struct queue_state q = queue_state(l);
 	const uint64_t *v = sum->counters.value;
+	count_passed_by(l, &q, v[COUNTER_CAPTURE_KERNEL_PACKETS]);
 	uint64_t lost = q.dropped_full + q.dropped_buffer, stopped = v[COUNTER_IPS_BLOCKED] + v[COUNTER_IPS_REJECTED];
 	usec_t now = clock_real();
 	double seconds = l->status_last ? (double)(now - l->status_last) / USEC_PER_SEC : 0;
