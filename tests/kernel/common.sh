@@ -77,11 +77,15 @@ stop() {
 	sluice_pid=
 	return $status
 }
+# It has ended by other means.
+forget() {
+	wait "$sluice_pid" 2>/dev/null
+	sluice_pid=
+}
 # kill -9, and it is gone
 die() {
 	kill -9 "$sluice_pid"
-	wait "$sluice_pid" 2>/dev/null
-	sluice_pid=
+	forget
 }
 # within SECONDS COMMAND...: it comes true in that time
 within() {
