@@ -22,6 +22,13 @@ test:
 	@scripts/bootstrap test
 	@scripts/test
 
+# `sluice ruleset trace` against the kernel's own trace: 200 random rulesets, 50 packets each (RULESETS, PACKETS, SEED)
+.PHONY: test-ruleset-long
+test-ruleset-long:
+	@scripts/bootstrap test
+	@$(MAKE_RELEASE)
+	@python3 tests/ruleset/oracle.py $(BUILD)/sluice --rulesets $(or $(RULESETS),200) --packets $(or $(PACKETS),50) --seed $(or $(SEED),1)
+
 # Debian's own kernel under qemu: what this machine's kernel may lack (nft's own queue, conntrack marks in verdicts)
 # TESTS="families nat connections pairs" SECONDS_MOST=1800 for others than tests/vm/tests names
 test-vm:

@@ -41,6 +41,7 @@ static struct trace_input input_of(const struct taking *t, const struct packet_w
 		.in = *w->iif ? w->iif : local ? NULL : t->source->iif,
 		.out = *w->oif && !local ? w->oif : NULL,
 		.local = local,
+		.for_us = !w->has_ether_dst && w->kind != PACKET_WORDS_FRAME,
 		.mark = w->mark,
 		.ct_state = w->ct_state,
 		.has_skuid = w->has_skuid,

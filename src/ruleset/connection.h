@@ -87,8 +87,8 @@ bool tuple_invert(const struct tuple *t, struct tuple *out);
 /* The transport header as connection tracking finds it; 0: none (a fragment, cut short). */
 size_t connection_transport(struct bytes ip, uint8_t family, uint8_t *proto);
 
-/* The state machine of TCP. false: invalid. `again`: forget the connection, it is a new one. */
-bool tcp_track(struct connections *c, struct connection *ct, uint8_t info, struct bytes tcp, bool *again);
+/* The state machine of TCP. false: invalid. `again`: forget the connection, it is a new one. `counted`: it is one of the connection's packets. */
+bool tcp_track(struct connections *c, struct connection *ct, uint8_t info, struct bytes tcp, bool *again, bool *counted);
 
 /* ---- NAT ---- */
 

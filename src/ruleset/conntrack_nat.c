@@ -65,10 +65,10 @@ static void choose_address(struct tuple *t, const struct nat_range *r, int manip
 	}
 	memcpy(src, t->src, len);
 	memcpy(&dst, t->dst + len - 4, 4);
-	uint32_t j = jenkins_words(src, words == 1 ? 1 : 4, r->flags & NF_NAT_RANGE_PERSISTENT ? 0 : dst ^ t->zone);
+	uint32_t j = jenkins_words(src, 4, r->flags & NF_NAT_RANGE_PERSISTENT ? 0 : dst ^ t->zone);
 	for (size_t i = 0; i < words; i++) {
-		uint32_t low = load_be32(r->min.byte + 4 * i), high = load_be32(r->max.byte + 4 * i), max = full ? UINT32_MAX : high, from = full ? 0 : low;
-		store_be32(out + 4 * i, from + scale_to(j, max - from + 1));
+		uint32_t low = load_be32(r->min.byte + 4 * i), high = load_be32(r->max.byte + 4 * i);
+		store_be32(out + 4 * i, full ? scale_to(j, UINT32_MAX) : low + scale_to(j, high - low + 1));
 		if (load_be32(out + 4 * i) != high)
 			full = true;
 		if (!(r->flags & NF_NAT_RANGE_PERSISTENT)) {

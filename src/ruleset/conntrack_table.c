@@ -349,14 +349,15 @@ static struct tracked resolve(struct connections *c, const struct tuple *t)
 				.info = ct->status & IPS_SEEN_REPLY ? IP_CT_ESTABLISHED : ct->status & IPS_EXPECTED ? IP_CT_RELATED : IP_CT_NEW};
 }
 
-static bool protocol_track(struct connections *c, struct tracked *r, const struct tuple *t, struct bytes b, bool check, bool *again)
+static bool protocol_track(struct connections *c, struct tracked *r, const struct tuple *t, struct bytes b, bool check, bool *again, bool *counted)
 {
 	struct connection *ct = r->connection;
+	*counted = t->proto != PROTO_TCP;
 	switch (t->proto) {
 	case PROTO_TCP:
 		if (check && b.len >= 20 && !checksum_right(t, b, true))
 			return false;
-		return tcp_track(c, ct, r->info, b, again);
+		return tcp_track(c, ct, r->info, b, again, counted);
 	case PROTO_UDP: case 136: return udp_track(c, ct, t, b, check);
 	case PROTO_ICMP: case PROTO_ICMPV6: return icmp_track(c, ct);
 	default: refresh(c, ct, GENERIC_TIMEOUT); return true;
@@ -388,14 +389,15 @@ struct tracked connection_track(struct connections *c, struct bytes ip, uint8_t 
 	if (!whole)
 		return none;
 	for (int tries = 0; tries < 2; tries++) {
-		bool again = false;
+		bool again = false, counted;
 		r = resolve(c, &t);
 		if (!r.connection)
 			return r;
-		if (protocol_track(c, &r, &t, bytes_from(ip, at), check, &again)) {
+		if (protocol_track(c, &r, &t, bytes_from(ip, at), check, &again, &counted)) {
 			if (r.info == IP_CT_ESTABLISHED_REPLY)
 				r.connection->status |= IPS_SEEN_REPLY;
-			account(c, &r, ip);
+			if (counted)
+				account(c, &r, ip);
 			return r;
 		}
 		connection_release(c, r.connection);

@@ -13,7 +13,8 @@ enum { N = TCP_CONNTRACK_MAX, IGNORE = 14, INVALID = 15 };
 enum index { INDEX_SYN, INDEX_SYNACK, INDEX_FIN, INDEX_ACK, INDEX_RST, INDEX_NONE };
 enum { SIMULTANEOUS = IP_CT_TCP_SIMULTANEOUS_OPEN, MAXACK_SET = IP_CT_TCP_FLAG_MAXACK_SET, CHALLENGE = IP_CT_EXP_CHALLENGE_ACK, MAX_RETRANS = 3, ACK_WINDOW = 66000, MAX_SCALE = 14 };
 
-/* Next states, a letter each, for the present ones in the order none, SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSE, SYN_SENT2:
+/* Next states, a letter each, for the present ones in the order none, SYN_SENT, SYN_RECV, ESTABLISHED, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT,
+ * CLOSE, SYN_SENT2:
  * s r e f w l t c 2 are those from SYN_SENT on, '.' ignored, '!' invalid. Rows: SYN, SYN ACK, FIN, ACK, RST, none. */
 static const char *const next_states[2][6] = {
 	{"ss.....ss2", "!!r!!!!!!r", "!!fflllTc!", "e!eewwTTc!", "!ccccccccc", "!!!!!!!!!!"},
@@ -378,7 +379,8 @@ static unsigned timeout_of(const struct tcp_tracking *k, uint8_t state, enum ind
 	return !k->last_win && t > TIMEOUT_RETRANS ? TIMEOUT_RETRANS : t;
 }
 
-static void take(struct connections *c, struct connection *ct, const struct segment *s, int dir, uint8_t old, uint8_t next)
+/* true: the packet counts for the connection */
+static bool take(struct connections *c, struct connection *ct, const struct segment *s, int dir, uint8_t old, uint8_t next)
 {
 	struct tcp_tracking *k = &ct->tcp;
 	k->last_index = (uint8_t)s->index;
@@ -390,10 +392,10 @@ static void take(struct connections *c, struct connection *ct, const struct segm
 	if (!(ct->status & IPS_SEEN_REPLY)) {
 		if (s->flags & TCP_RST) {
 			ct->expires = c->now; /* gone, once this packet is through */
-			return;
+			return true;
 		}
 		if (s->index == INDEX_SYN && old == TCP_CONNTRACK_SYN_SENT)
-			return;
+			return false;
 		if (next == TCP_CONNTRACK_ESTABLISHED && timeout > TIMEOUT_UNACK)
 			timeout = TIMEOUT_UNACK;
 	} else if (!(ct->status & IPS_ASSURED) && (old == TCP_CONNTRACK_SYN_RECV || old == TCP_CONNTRACK_ESTABLISHED) &&
@@ -401,6 +403,7 @@ static void take(struct connections *c, struct connection *ct, const struct segm
 		ct->status |= IPS_ASSURED;
 	}
 	ct->expires = c->now + timeout * USEC_PER_SEC;
+	return true;
 }
 
 static bool reopens(const struct tcp_tracking *k, int dir)
@@ -413,7 +416,7 @@ static bool is_challenge(const struct tcp_tracking *k, const struct segment *s, 
 	return old == TCP_CONNTRACK_LAST_ACK && s->index == INDEX_ACK && k->last_dir != dir && k->last_index == INDEX_SYN && (k->last_flags & CHALLENGE);
 }
 
-bool tcp_track(struct connections *c, struct connection *ct, uint8_t info, struct bytes tcp, bool *again)
+bool tcp_track(struct connections *c, struct connection *ct, uint8_t info, struct bytes tcp, bool *again, bool *counted)
 {
 	struct tcp_tracking *k = &ct->tcp;
 	struct segment s;
@@ -451,6 +454,6 @@ bool tcp_track(struct connections *c, struct connection *ct, uint8_t info, struc
 		return false;
 	enum belief b = course == COURSE_TAKE ? BELIEVED : in_window(k, &s, dir);
 	if (b == BELIEVED)
-		take(c, ct, &s, dir, old, next);
+		*counted = take(c, ct, &s, dir, old, next);
 	return b != DISBELIEVED;
 }

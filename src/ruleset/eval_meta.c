@@ -210,7 +210,8 @@ enum load ct_load(struct trace *t, const struct operand *o, uint8_t *out)
 	case NFT_CT_STATUS: return put32(out, c->status);
 	case NFT_CT_MARK: return put32(out, c->mark);
 	case NFT_CT_SECMARK: return put32(out, c->secmark);
-	case NFT_CT_EXPIRATION: return put32(out, c->expires > p->time ? (uint32_t)((c->expires - p->time) / 1000) : 0);
+	case NFT_CT_EXPIRATION: /* of a new connection the kernel's subtraction gives none */
+		return put32(out, (c->status & IPS_CONFIRMED) && c->expires > p->time ? (uint32_t)((c->expires - p->time) / 1000) : 0);
 	case NFT_CT_LABELS: memcpy(out, c->labels, sizeof c->labels); return LOAD_OK;
 	case NFT_CT_HELPER: return LOAD_BREAK; /* of connections that a helper expected */
 	case NFT_CT_BYTES: case NFT_CT_PKTS: case NFT_CT_AVGPKT: return counters_load(o, c, out);

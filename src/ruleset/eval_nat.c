@@ -110,7 +110,7 @@ void step_nat(struct trace *t, const struct step *s, struct verdict *v)
 	const struct operand *const operands[] = {s->nat.address_min, s->nat.address_max, s->nat.port_min, s->nat.port_max};
 	struct nat_range r = {0};
 	int manip = s->nat.type == NFT_NAT_SNAT ? MANIP_SRC : MANIP_DST;
-	v->code = NF_ACCEPT;
+	uint32_t family = p->ip == 6 ? NFPROTO_IPV6 : NFPROTO_IPV4;
 	for (size_t i = 0; i < 4; i++) {
 		enum load rc = readable(t, operands[i]);
 		if (rc == LOAD_UNKNOWN)
@@ -120,6 +120,9 @@ void step_nat(struct trace *t, const struct step *s, struct verdict *v)
 			return;
 		}
 	}
+	if ((s->nat.family == NFPROTO_IPV4 || s->nat.family == NFPROTO_IPV6) && s->nat.family != family)
+		return; /* of an inet table, for the other family */
+	v->code = NF_ACCEPT;
 	if (!p->connection || !p->ip)
 		return;
 	range_of(t, s, &r, manip);

@@ -143,6 +143,7 @@ enum load operand_load(struct trace *t, const struct operand *o, uint8_t out[VAL
 	enum load result = LOAD_OK;
 	uint8_t part[VALUE_MAX];
 	size_t at = 0, n;
+	memset(out, 0, VALUE_MAX); /* some comparisons are longer than what was loaded */
 	for (const struct operand *p = o; p; p = p->next) {
 		size_t room = p->next || p != o ? ((size_t)p->len + 3) & ~(size_t)3 : p->len;
 		if (at + room > VALUE_MAX || p->len > VALUE_MAX)
@@ -155,7 +156,6 @@ enum load operand_load(struct trace *t, const struct operand *o, uint8_t out[VAL
 			result = rc;
 		for (const struct change *c = p->changes; c; c = c->next)
 			change(c, part, &n, p->len);
-		memset(out + at, 0, room);
 		memcpy(out + at, part, n < room ? n : room);
 		at += room;
 	}

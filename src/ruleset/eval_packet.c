@@ -353,10 +353,8 @@ bool exthdr_store(struct trace_packet *p, const struct step *s, const uint8_t *d
 {
 	struct bytes h = tcp_header(p);
 	size_t at = h.len ? tcp_option(h, s->write.type) : 0;
-	if (!h.len)
-		return !data;
-	if (!at)
-		return !data || true;
+	if (!h.len || !at)
+		return h.len; /* an option that is not there: nothing to do */
 	size_t len = option_len(h, at);
 	uint8_t *tcp = packet_network(p) + p->thoff, *option = tcp + at, before[64], after[64];
 	if (at + len > h.len || (data && (s->write.len > 4 || s->write.len + s->write.offset > len)))

@@ -127,7 +127,10 @@ static bool null_binding(struct trace *t, int manip)
 	struct nat_range r = {.flags = NF_NAT_RANGE_MAP_IPS, .min = {.family = c->tuple[0].family}};
 	memcpy(r.min.byte, manip == MANIP_SRC ? c->tuple[DIR_REPLY].dst : c->tuple[DIR_REPLY].src, 16);
 	r.max = r.min;
-	return nat_setup(&t->connections, c, &r, manip);
+	bool done = nat_setup(&t->connections, c, &r, manip);
+	if (c->nat_random)
+		trace_unknown(t, "the kernel chooses the port by chance: another than this one is as good");
+	return done;
 }
 
 static int32_t run_chain(struct trace *t, const struct ruleset_chain *c);
@@ -467,7 +470,7 @@ static void set_type(struct trace *t)
 		return;
 	if (p->bytes[0] & 1)
 		p->type = memcmp(p->bytes, "\xff\xff\xff\xff\xff\xff", 6) ? PACKET_MULTICAST : PACKET_BROADCAST;
-	else if (in && in->has_mac && t->o.network->live && memcmp(p->bytes, in->mac, 6))
+	else if (in && in->has_mac && t->o.network->live && !t->for_us && memcmp(p->bytes, in->mac, 6))
 		p->type = PACKET_OTHERHOST;
 }
 
@@ -588,6 +591,7 @@ const struct trace_result *trace_run(struct trace *t, const struct trace_input *
 	t->result = (struct trace_result){0};
 	t->id++;
 	t->said_state = in->ct_state;
+	t->for_us = in->for_us;
 	t->base = t->chain = NULL;
 	t->rule = NULL;
 	if (!take_frame(t, in)) {

@@ -106,6 +106,7 @@ struct trace {
 	bool tracked_families[2]; /* connection tracking is on: some rule wants it, IPv4 and IPv6 */
 	bool nat_families[2];
 	uint32_t said_state;
+	bool for_us;
 	uint32_t id; /* of the packet, from 1 */
 };
 
@@ -119,6 +120,7 @@ struct trace_input {
 	const char *in;  /* device; NULL or "": not known, or made here */
 	const char *out; /* must leave there; NULL: routing says */
 	bool local;	/* made here */
+	bool for_us;	/* its hardware address is this host's, whatever the frame says */
 	uint32_t mark;
 	uint32_t ct_state; /* what is said of it, 0: conntrack says */
 	bool has_skuid, has_skgid;

@@ -254,7 +254,9 @@ static void print_json(struct trace_printer *p, const struct trace_packet *packe
 	json_open(j, NULL);
 	json_string(j, "event", kinds[e->kind]);
 	json_chain(j, e->chain);
-	if (e->kind == TRACE_PACKET)
+	bool first = e->kind == TRACE_RULE || e->kind == TRACE_RETURN || e->kind == TRACE_POLICY ? !p->told : false;
+	p->told = e->kind == TRACE_PACKET ? false : p->told || first;
+	if (e->kind == TRACE_PACKET || first)
 		json_hex(j, "packet", bytes_of(packet->bytes + packet->link_len, packet->len - packet->link_len));
 	if (e->rule)
 		json_rule(p, e->rule);

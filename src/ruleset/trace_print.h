@@ -12,6 +12,7 @@ struct trace_printer {
 	const struct ruleset *ruleset;
 	const struct trace *trace;
 	bool why; /* each step with its reason */
+	bool told; /* of the chain: the packet as it is after the first rule that was taken */
 	struct json *json; /* instead of text: an array of events is open */
 };
 /* For trace_options.event, with the printer as its context. */
