@@ -89,7 +89,8 @@ static int refuse(const char *option, const char *value)
 static int parse(int argc, char **argv, struct check_command *k)
 {
 	enum { AGAINST = 256, QUEUE, HOOK, SSH, HOST, SEVERITY, JSON, SARIF };
-	static const struct option long_options[] = {{"file", required_argument, NULL, 'f'}, {"against", required_argument, NULL, AGAINST}, {"queue", required_argument, NULL, QUEUE},
+	static const struct option long_options[] = {{"file", required_argument, NULL, 'f'}, {"against", required_argument, NULL, AGAINST}, {"queue",
+		required_argument, NULL, QUEUE},
 		{"hook", required_argument, NULL, HOOK}, {"ssh", required_argument, NULL, SSH}, {"host", required_argument, NULL, HOST},
 		{"severity", required_argument, NULL, SEVERITY}, {"json", no_argument, NULL, JSON}, {"sarif", required_argument, NULL, SARIF}, {0}};
 	optind = 1;

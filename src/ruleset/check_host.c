@@ -34,7 +34,8 @@ static void check_queue_listener(struct check *c, const struct ruleset_rule *r, 
 			heard = (uint32_t)strtoul(line, NULL, 10) == q;
 		if (heard)
 			continue;
-		struct finding *f = check_add(c, QUEUE_WITHOUT_LISTENER, r, "queue %u has no listener: %s", q, s->queue.flags & NFT_QUEUE_FLAG_BYPASS ? "its packets pass without inspection" : "its packets are dropped");
+		struct finding *f = check_add(c, QUEUE_WITHOUT_LISTENER, r, "queue %u has no listener: %s", q, s->queue.flags & NFT_QUEUE_FLAG_BYPASS ?
+			"its packets pass without inspection" : "its packets are dropped");
 		if (f)
 			f->step = s;
 		return;
@@ -113,7 +114,8 @@ static void judge_address(struct check *c, const struct ruleset_rule *r, const s
 static bool is_address_step(const struct step *s, bool source)
 {
 	const struct operand *o = s->kind == STEP_COMPARE && s->compare == COMPARE_EQ ? s->match.operand : s->kind == STEP_LOOKUP && !s->inverted ? s->lookup.operand : NULL;
-	return o && !o->next && !o->changes && o->source == SOURCE_PAYLOAD && o->payload.base == NFT_PAYLOAD_NETWORK_HEADER && o->len == 16 && o->payload.offset == (source ? 8 : 24);
+	return o && !o->next && !o->changes && o->source == SOURCE_PAYLOAD && o->payload.base == NFT_PAYLOAD_NETWORK_HEADER && o->len == 16 &&
+		o->payload.offset == (source ? 8 : 24);
 }
 
 static void check_addresses_of(struct check *c, const struct ruleset_rule *r, bool source, const struct own_address *own, size_t n)
@@ -182,7 +184,8 @@ static void check_flush_file(struct check *c, const struct ruleset *rs, const ch
 {
 	uint32_t line = flush_line(text);
 	const struct ruleset_table *t = line ? lost_table(rs, text) : NULL;
-	struct finding *f = t ? check_add(c, FLUSH_RULESET, NULL, "%s flushes the whole ruleset, and does not make table %s %s (%s) again", name, ruleset_family_name(t->family), t->name,
+	struct finding *f = t ? check_add(c, FLUSH_RULESET, NULL, "%s flushes the whole ruleset, and does not make table %s %s (%s) again", name,
+		ruleset_family_name(t->family), t->name,
 					 check_table_owner(t))
 			      : NULL;
 	if (!f)
@@ -263,7 +266,8 @@ static bdd_t login_packets(struct symbolic *sy, const struct login *l, bool answ
 	struct bdd *b = &sy->b;
 	bool v4 = sy->family == NFPROTO_IPV4;
 	size_t len = v4 ? 4 : 16;
-	struct operand net = symbolic_payload(NFT_PAYLOAD_NETWORK_HEADER), transport = symbolic_payload(NFT_PAYLOAD_TRANSPORT_HEADER), proto = symbolic_key(SOURCE_META, NFT_META_L4PROTO);
+	struct operand net = symbolic_payload(NFT_PAYLOAD_NETWORK_HEADER), transport = symbolic_payload(NFT_PAYLOAD_TRANSPORT_HEADER),
+		proto = symbolic_key(SOURCE_META, NFT_META_L4PROTO);
 	uint8_t tcp = 6;
 	bdd_t set = bdd_and(b, symbolic_way_start(sy, answer ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN), symbolic_equals(sy, &proto, 0, &tcp, 1));
 	set = bdd_and(b, set, symbolic_equals(sy, &net, v4 ? 96 : 64, answer ? l->server : l->client, len));

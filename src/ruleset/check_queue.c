@@ -65,7 +65,8 @@ static const char *directions(struct symbolic *sy, bdd_t set)
 
 static enum check_code left_out_by(const struct step *s)
 {
-	const struct operand *o = s->kind == STEP_COMPARE || s->kind == STEP_RANGE ? s->match.operand : s->kind == STEP_LOOKUP || s->kind == STEP_VERDICT_MAP ? s->lookup.operand : NULL;
+	const struct operand *o = s->kind == STEP_COMPARE || s->kind == STEP_RANGE ? s->match.operand : s->kind == STEP_LOOKUP || s->kind == STEP_VERDICT_MAP ?
+		s->lookup.operand : NULL;
 	if (!o || o->source != SOURCE_META)
 		return CLASS_LEFT_OUT;
 	switch (o->key.key) {
@@ -144,7 +145,8 @@ static void find_bypasses(struct way_check *k)
 		struct witness w = {0};
 		bool found = witness_find(sy, k->hook, k->start, k->bypass, good_bypass, &w);
 		if (!found) {
-			struct finding *f = check_add_chain(k->c, CLASS_LEFT_OUT, w.end_chain, "%s packets may be accepted and not reach the queue, after they were changed on their way",
+			struct finding *f = check_add_chain(k->c, CLASS_LEFT_OUT, w.end_chain,
+				"%s packets may be accepted and not reach the queue, after they were changed on their way",
 							    way_words[k->hook]);
 			check_witness(f, &w, sy->family, k->hook);
 			witness_free(&w);
@@ -172,7 +174,8 @@ static void tell_family(struct way_check *k)
 	if (k->bypass == BDD_FALSE || !r)
 		return;
 	bool found = witness_find(sy, k->hook, k->start, k->bypass, good_bypass, &w);
-	struct finding *f = check_add(k->c, v6 ? IPV6_TWIN_MISSING : FAMILY_LEFT_OUT, r, "%s %s packets are accepted, and no chain that they meet queues them", way_words[k->hook],
+	struct finding *f = check_add(k->c, v6 ? IPV6_TWIN_MISSING : FAMILY_LEFT_OUT, r, "%s %s packets are accepted, and no chain that they meet queues them",
+		way_words[k->hook],
 				      v6 ? "IPv6" : "IPv4");
 	(void)found;
 	check_witness(f, &w, sy->family, k->hook);
@@ -212,7 +215,8 @@ static void tell_decision(struct way_check *k, bdd_t dropped, const struct rules
 	const struct ruleset_rule *q = found ? queue_rule_of(&w) : NULL;
 	struct finding *f;
 	if (q && w.end_rule)
-		f = check_add(k->c, QUEUE_BEFORE_DECISION, q, "the queue takes packets that rule %u of chain %s would drop; what the IPS accepts is accepted", w.end_rule->index,
+		f = check_add(k->c, QUEUE_BEFORE_DECISION, q, "the queue takes packets that rule %u of chain %s would drop; what the IPS accepts is accepted",
+			w.end_rule->index,
 			      w.end_rule->chain->name);
 	else if (q)
 		f = check_add(k->c, QUEUE_BEFORE_DECISION, q, "the queue takes packets that the policy of chain %s would drop; what the IPS accepts is accepted", chain->name);
@@ -233,7 +237,8 @@ static void tell_hidden(struct way_check *k, const struct ruleset_chain *chain)
 	}
 	for (const struct ruleset_rule *r = chain->rules; r; r = r->next)
 		if (symbolic_queues(k->sy, r, NULL)) {
-			check_add(k->c, QUEUE_HIDES_RULES, r, "rule %u of chain %s, `%s`, does not run for packets that are queued", k->hidden->index, k->hidden->chain->name, text);
+			check_add(k->c, QUEUE_HIDES_RULES, r, "rule %u of chain %s, `%s`, does not run for packets that are queued", k->hidden->index,
+				k->hidden->chain->name, text);
 			return;
 		}
 	check_add_chain(k->c, QUEUE_HIDES_RULES, chain, "rule %u of chain %s, `%s`, does not run for packets that are queued", k->hidden->index, k->hidden->chain->name, text);
@@ -277,7 +282,8 @@ static void visit_base(void *context, struct symbolic *sy, const struct ruleset_
 		struct witness w = {0};
 		bool found = witness_find(sy, k->hook, k->start, dropped, good_dropped, &w);
 		const struct ruleset_rule *q = found ? queue_rule_of(&w) : NULL;
-		struct finding *f = q ? check_add(k->c, QUEUE_BEFORE_FIREWALL, q, "what is queued here can be dropped later, in chain %s of table %s", chain->name, chain->table->name) : NULL;
+		struct finding *f = q ? check_add(k->c, QUEUE_BEFORE_FIREWALL, q, "what is queued here can be dropped later, in chain %s of table %s", chain->name,
+			chain->table->name) : NULL;
 		check_witness(f, &w, sy->family, k->hook);
 		witness_free(&w);
 	}
@@ -294,7 +300,8 @@ static void visit_effect(void *context, struct symbolic *sy, const struct rulese
 		return;
 	struct witness w = {0};
 	witness_pick(sy, set, &w);
-	struct finding *f = check_add(k->c, FLOWTABLE_SKIPS_QUEUE, r, "once a flow is in flowtable %s, its packets skip the chains of the hook forward and never reach the queue, in both directions",
+	struct finding *f = check_add(k->c, FLOWTABLE_SKIPS_QUEUE, r,
+		"once a flow is in flowtable %s, its packets skip the chains of the hook forward and never reach the queue, in both directions",
 				      s->flow_add.flowtable);
 	if (f)
 		f->step = s;

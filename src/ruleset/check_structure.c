@@ -32,7 +32,8 @@ static const struct ruleset_chain *equal_of(const struct ruleset *rs, const stru
 		for (const struct ruleset_chain *e = t->flags & NFT_TABLE_F_DORMANT ? NULL : t->chains; e; e = e->next) {
 			if (e == c)
 				return NULL; /* told with the first of them */
-			if (e->type && e->hook == c->hook && e->priority == c->priority && symbolic_is_nat(e) == symbolic_is_nat(c) && share_packets(e, c) && same_devices(e, c))
+			if (e->type && e->hook == c->hook && e->priority == c->priority && symbolic_is_nat(e) == symbolic_is_nat(c) && share_packets(e, c) &&
+				same_devices(e, c))
 				return e;
 		}
 	return NULL;
@@ -255,7 +256,8 @@ void check_blocks(struct check *c)
 			for (const struct ruleset_rule *r = g.hooks[ch->number] == 1u << NF_INET_LOCAL_IN ? ch->rules : NULL; r; r = r->next) {
 				const struct ruleset_set *set = blocked_set(r);
 				if (set && !blocked_elsewhere(c->rs, &g, set))
-					check_add(c, BLOCK_MISSES_CONTAINERS, r, "sources in set %s are dropped on input, but connections that destination NAT forwards never meet that hook", set->name);
+					check_add(c, BLOCK_MISSES_CONTAINERS, r,
+						"sources in set %s are dropped on input, but connections that destination NAT forwards never meet that hook", set->name);
 			}
 	free_graph(&g);
 }

@@ -195,7 +195,8 @@ static void name_unknown(FILE *f, const struct symbolic *sy, uint32_t level)
 		if (u->with)
 			fprintf(f, "what set %s holds", ((const struct ruleset_set *)u->of)->name);
 		else
-			fprintf(f, "%s in chain %s", what[((const struct step *)u->of)->kind] ? what[((const struct step *)u->of)->kind] : "a statement", u->rule->chain->name);
+			fprintf(f, "%s in chain %s", what[((const struct step *)u->of)->kind] ? what[((const struct step *)u->of)->kind] : "a statement",
+				u->rule->chain->name);
 		return;
 	}
 }
