@@ -192,14 +192,17 @@ static void put_actions(struct buffer *out, const struct u32_filter *f)
 
 void tc_u32(struct buffer *out, const struct u32_filter *f)
 {
-	enum { MOST = sizeof f->words / sizeof *f->words };
-	struct {
-		struct tc_u32_sel head;
-		struct tc_u32_key keys[MOST];
-	} s = {.head = {.flags = TC_U32_TERMINAL, .nkeys = (uint8_t)(f->n_words ? f->n_words : 1)}};
-	for (unsigned i = 0; i < f->n_words; i++)
-		s.keys[i] = (struct tc_u32_key){.mask = f->words[i].mask, .val = f->words[i].value, .off = f->words[i].offset};
-	put(out, TCA_U32_SEL, &s, sizeof s.head + s.head.nkeys * sizeof *s.keys);
+	struct buffer selector = {0};
+	struct tc_u32_key key = {0};
+	struct tc_u32_sel head = {.flags = TC_U32_TERMINAL, .nkeys = (uint8_t)(f->n_words ? f->n_words : 1)};
+	buffer_add(&selector, &head, sizeof head);
+	for (unsigned i = 0; i < head.nkeys; i++) { /* without words one that fits all */
+		if (i < f->n_words)
+			key = (struct tc_u32_key){.mask = f->words[i].mask, .val = f->words[i].value, .off = f->words[i].offset};
+		buffer_add(&selector, &key, sizeof key);
+	}
+	put(out, TCA_U32_SEL, selector.data, selector.len);
+	buffer_free(&selector);
 	if (f->then == TC_THEN_CLASS)
 		put(out, TCA_U32_CLASSID, &f->class_id, sizeof f->class_id);
 	else
