@@ -124,7 +124,8 @@ static void sum_up(struct pinger *g)
 		return;
 	qsort(g->trip, n, sizeof *g->trip, by_size);
 	p->least = (double)g->trip[0] / 1000;
-	p->median = (double)(g->trip[(n - 1) / 2] + g->trip[n / 2]) / 2000;
+	usec_t low = g->trip[(n - 1) / 2], high = g->trip[n / 2];
+	p->median = (double)(low + high) / 2000;
 	p->most = (double)g->trip[n - 1] / 1000;
 }
 

@@ -152,7 +152,7 @@ static void show_json(FILE *out, const struct figures *f)
 	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "device", s->device, "condition", condition(f), "asked", s->words,
 			      "out", s->line_out, "in", s->line_in, "since", since, "before", f->before, "seconds_left",
 			      s->until ? (double)(s->until - clock_real()) / USEC_PER_SEC : -1.0, "packets", (json_int_t)f->slow.packets, "bytes", (json_int_t)f->slow.bytes,
-			      "dropped", (json_int_t)(f->netem.drops + f->slow.drops), "waiting", (json_int_t)f->slow.waiting, "packets_ipv4",
+			      "dropped", (json_int_t)f->netem.drops + (json_int_t)f->slow.drops, "waiting", (json_int_t)f->slow.waiting, "packets_ipv4",
 			      (json_int_t)f->chosen.packets4, "packets_ipv6", (json_int_t)f->chosen.packets6);
 	json_dumpf(o, out, JSON_INDENT(2));
 	fputc('\n', out);
