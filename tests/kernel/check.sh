@@ -48,7 +48,7 @@ def matches():
     if random.random() < .4:
         out += ["!"] * random.randrange(2) + ["-s", "192.0.2.%d/29" % random.randrange(0, 64, 8)]
     if random.random() < .3:
-        out += ["-d", "198.51.100.%d/30" % random.randrange(0, 64, 4)]
+        out += ["-d", "198.51.100.%d/30" % random.randrange(8, 64, 4)]
     return out
 for i in range(random.randrange(2, 6)):
     verdict = random.choice(["DROP", "DROP", "NFQUEUE"] if whole else ["ACCEPT", "DROP", "NFQUEUE"])
