@@ -47,8 +47,8 @@ class Content:
 
 
 def split_options(text):
-    """name, value pairs of a rule's body; ';' within quotes or behind '\\' does not end one."""
-    out, item, quoted, escaped = [], "", False, False
+    """name, value pairs of a rule's body; ';' behind '\\' does not end one (within quotes it must stand there, and a quote may be in a pcre)."""
+    out, item, escaped = [], "", False
     for char in text:
         if escaped:
             item, escaped = item + char, False
@@ -56,9 +56,7 @@ def split_options(text):
         if char == "\\":
             item, escaped = item + char, True
             continue
-        if char == '"':
-            quoted = not quoted
-        if char == ";" and not quoted:
+        if char == ";":
             name, _, value = item.strip().partition(":")
             out.append((name.strip(), value.strip()))
             item = ""
