@@ -353,6 +353,18 @@ static const char *decrease_ttl(struct trace_packet *p)
 
 /* ---- ends ---- */
 
+/* A header of Ethernet with no addresses yet. */
+static void put_link(struct trace_packet *p)
+{
+	if (p->link_len || p->len + ETHERNET > p->room)
+		return;
+	memmove(p->bytes + ETHERNET, p->bytes, p->len);
+	memset(p->bytes, 0, ETHERNET);
+	store_be16(p->bytes + 12, p->ether_type);
+	p->link_len = ETHERNET;
+	p->len += ETHERNET;
+}
+
 static int32_t egress(struct trace *t)
 {
 	struct trace_packet *p = &t->packet;
@@ -362,13 +374,7 @@ static int32_t egress(struct trace *t)
 	struct station s[2];
 	if (!ruleset_stations(t->o.ruleset, NFPROTO_NETDEV, NF_NETDEV_EGRESS, out->name, s, 1))
 		return NF_ACCEPT;
-	if (!p->link_len && p->len + ETHERNET <= p->room) {
-		memmove(p->bytes + ETHERNET, p->bytes, p->len);
-		memset(p->bytes, 0, ETHERNET);
-		store_be16(p->bytes + 12, p->ether_type);
-		p->link_len = ETHERNET;
-		p->len += ETHERNET;
-	}
+	put_link(p);
 	p->link_unknown = true;
 	p->in = 0;
 	p->in_unknown = false;
@@ -527,7 +533,8 @@ static int32_t send_local(struct trace *t, const char *said_out)
 	/* to itself: it comes back by the loopback device, and conntrack knows it */
 	t->result.fate = FATE_NONE;
 	p->in = p->arrived = p->out;
-	p->link_len = 0;
+	p->link_unknown = false;
+	put_link(p); /* the loopback device's addresses are all zero */
 	return receive_ip(t, NULL);
 }
 
