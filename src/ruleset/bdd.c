@@ -198,6 +198,8 @@ bdd_t bdd_minus(struct bdd *b, bdd_t f, bdd_t g)
 
 static bdd_t minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n, uint32_t op)
 {
+	if (++b->work > b->max_work && b->max_work)
+		b->failed = true;
 	if (f == BDD_FALSE || !n || b->failed)
 		return BDD_FALSE;
 	uint32_t level = (uint32_t)literal[0] / 2, of = b->node[f].level;
@@ -205,8 +207,6 @@ static bdd_t minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n
 		struct bdd_cached *c = cached(b, op, f, (bdd_t)n);
 		if (c->op == op && c->a == f && c->b == n)
 			return c->result;
-		if (++b->work > b->max_work && b->max_work)
-			b->failed = true;
 		bdd_t low = minus_cube(b, b->node[f].low, literal, n, op), high = minus_cube(b, b->node[f].high, literal, n, op);
 		return keep(b, op, f, (bdd_t)n, bdd_node(b, of, low, high));
 	}
@@ -223,6 +223,8 @@ bdd_t bdd_minus_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n)
 
 static bdd_t and_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n, uint32_t op)
 {
+	if (++b->work > b->max_work && b->max_work)
+		b->failed = true;
 	if (f == BDD_FALSE || !n || b->failed)
 		return f;
 	uint32_t level = (uint32_t)literal[0] / 2, of = b->node[f].level;
@@ -230,8 +232,6 @@ static bdd_t and_cube(struct bdd *b, bdd_t f, const int32_t *literal, size_t n, 
 		struct bdd_cached *c = cached(b, op, f, (bdd_t)n);
 		if (c->op == op && c->a == f && c->b == n)
 			return c->result;
-		if (++b->work > b->max_work && b->max_work)
-			b->failed = true;
 		bdd_t low = and_cube(b, b->node[f].low, literal, n, op), high = and_cube(b, b->node[f].high, literal, n, op);
 		return keep(b, op, f, (bdd_t)n, bdd_node(b, of, low, high));
 	}

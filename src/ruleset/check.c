@@ -198,6 +198,8 @@ static void check_family(struct check *c, uint32_t family, struct rule_marks *ma
 		if (family == NFPROTO_IPV6)
 			check_icmpv6(c, &sy);
 	}
+	if (sy.gave_up)
+		check_rules_unknown(c, &sy, marks);
 	note_limit(c, &sy);
 	symbolic_free(&sy);
 }

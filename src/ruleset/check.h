@@ -96,6 +96,7 @@ void check_icmpv6(struct check *c, struct symbolic *sy);
 struct rule_marks;
 struct rule_marks *check_rules_begin(struct check *c);
 void check_rules_family(struct check *c, struct symbolic *sy, struct rule_marks *m);
+void check_rules_unknown(struct check *c, const struct symbolic *sy, struct rule_marks *m); /* it gave up: nothing is said of its rules */
 void check_rules_end(struct check *c, struct rule_marks *m);
 void check_structure(struct check *c);
 void check_sets(struct check *c);

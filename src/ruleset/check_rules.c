@@ -173,6 +173,13 @@ void check_rules_family(struct check *c, struct symbolic *sy, struct rule_marks 
 	sy->hooks = (struct symbolic_hooks){0};
 }
 
+void check_rules_unknown(struct check *c, const struct symbolic *sy, struct rule_marks *m)
+{
+	for (const struct ruleset_table *t = c->rs->tables; t; t = t->next)
+		for (const struct ruleset_chain *ch = symbolic_has_table(sy, t) ? t->chains : NULL; ch; ch = ch->next)
+			memset(m->mark + m->first[ch->number], SEEN | MATCHED, ch->n_rules);
+}
+
 /* Of the rules behind one that ends its chain, the first is told. */
 void check_rules_end(struct check *c, struct rule_marks *m)
 {

@@ -7,7 +7,7 @@
 
 #include "ruleset/symbolic.h"
 
-enum { STATES = NF_CT_STATE_INVALID_BIT | 2 | 4 | 8 | NF_CT_STATE_UNTRACKED_BIT, MAX_NAMES = 1000, MAX_WORK = 300000000 };
+enum { STATES = NF_CT_STATE_INVALID_BIT | 2 | 4 | 8 | NF_CT_STATE_UNTRACKED_BIT, MAX_NAMES = 1000, MAX_WORK = 100000000 };
 
 struct scan {
 	struct symbolic *sy;
