@@ -46,14 +46,14 @@ P
 }
 queue() { awk -v f="$1" '{ n += $f } END { print n }' /proc/net/netfilter/nfnetlink_queue; }
 
-# flows end soon, so that what a storm leaves behind cannot look like a leak, nor hide one
+# flows and fragments (of inner packets; the kernel puts outer ones together) end soon, so that what a storm leaves behind cannot look like a leak, nor hide one
 quick=()
 for proto in default tcp udp icmp; do
 	for state in new:2 established:4 closed:0; do
 		quick+=(--set "flow-timeouts.$proto.${state%:*}=${state#*:}")
 	done
 done
-start --set stream.midstream=true --set stream.async-oneside=true --set stats.interval=1 "${quick[@]}" <<'R' || exit
+start --set stream.midstream=true --set stream.async-oneside=true --set stats.interval=1 --set defrag.timeout=4 "${quick[@]}" <<'R' || exit
 drop http any any -> any any (msg:"attack"; flow:established,to_server; http.uri; content:"/evil"; sid:1;)
 alert tcp any any -> any any (msg:"payload"; content:"nowhere"; sid:2;)
 alert dns any any -> any any (msg:"name"; dns.query; content:"nowhere"; sid:3;)
