@@ -209,15 +209,16 @@ static size_t join_borders(struct decoder *d, const struct ruleset_set *set, str
 	struct ruleset_element *open = NULL;
 	static const uint8_t ones[KEY_MAX] = {[0 ... KEY_MAX - 1] = 0xff};
 	for (size_t i = 0; i < n; i++) {
-		if (open && v[i].raw)
+		int raw = v[i].raw; /* v[i] may be v[kept] */
+		if (open && raw)
 			open->key_end = key_before(d, v[i].key, set->key_len);
-		if (v[i].raw)
+		if (raw)
 			open = NULL;
-		if (v[i].raw == RAW_END)
+		if (raw == RAW_END)
 			continue;
 		v[kept] = v[i];
 		v[kept].raw = 0;
-		if (v[i].raw == RAW_START)
+		if (raw == RAW_START)
 			open = &v[kept];
 		kept++;
 	}

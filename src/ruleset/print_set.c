@@ -87,7 +87,7 @@ static size_t key_parts(const struct ruleset_set *set, const struct operand *key
 		}
 		return n;
 	}
-	uint8_t types[8];
+	uint8_t types[8] = {0};
 	for (uint32_t t = set->key_type; t && n < 8 && n < max; t >>= 6)
 		types[n++] = t & 63;
 	for (size_t i = 0; i < n; i++) {

@@ -108,6 +108,31 @@ static void test_vocabulary(void **state)
 	free(path);
 }
 
+/* Its first key is no end of an interval before it. */
+static void test_interval_from_zero(void **state)
+{
+	(void)state;
+	char path[] = "/tmp/test_read.XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w");
+	assert_non_null(f);
+	fputs("table inet t {\n\tset p {\n\t\ttype inet_service\n\t\tflags interval\n\t\telements = { 0-52, 54-1023 }\n\t}\n}\n", f);
+	fclose(f);
+	struct ruleset *rs = NULL;
+	struct error error = {0};
+	int code = ruleset_read_file(&rs, path, NULL, &error);
+	unlink(path);
+	if (code < 0)
+		fail_msg("%s", error.text);
+	const struct ruleset_set *p = ruleset_find_set(rs->tables, "p", 0);
+	static const struct {
+		uint8_t port[2];
+		bool in;
+	} rows[] = {{{0, 0}, true}, {{0, 1}, true}, {{0, 52}, true}, {{0, 53}, false}, {{0, 54}, true}, {{3, 255}, true}, {{4, 0}, false}};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(ruleset_set_find(p, rows[i].port) != NULL, rows[i].in);
+	ruleset_free(rs);
+}
+
 /* Text and JSON of the same ruleset: the same rules. */
 static void test_json(void **state)
 {
@@ -276,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_vocabulary),
+		cmocka_unit_test(test_interval_from_zero),
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_json_unknown),
 		cmocka_unit_test(test_broken_text),
