@@ -21,7 +21,6 @@ enum {
 	BATCH = 32,
 	ROOM = 65536 + 4096, /* the largest payload and all attributes beside it */
 	SEND_ROOM = 16384,
-	PACKET_WEIGHT = 1024, UNSENT_MOST = 8192, /* bytes looked at, and so many more for each packet, after which verdicts wait no longer */
 	RECEIVE_BUFFER = 32 << 20,
 	LINK_RAW = 12, /* DLT_RAW */
 };
@@ -264,16 +263,10 @@ static int read_queue(struct nfqueue *n, struct queue_socket *q, struct capture_
 	}
 	usec_t now = clock_real();
 	int packets = 0;
-	size_t unsent = 0;
-	for (int i = 0; i < got; i++) {
+	for (int i = 0; i < got; i++)
 		packets += read_message(n, q, n->room + (size_t)i * ROOM, n->message[i].msg_len, now, on_frame, context);
-		unsent += n->message[i].msg_len + PACKET_WEIGHT;
-		if (unsent < UNSENT_MOST && i + 1 < got)
-			continue;
-		run_end(n, q); /* whoever waits for the first packets need not wait until the last was looked at */
-		send_flush(n, q);
-		unsent = 0;
-	}
+	run_end(n, q);
+	send_flush(n, q);
 	return packets;
 }
 
