@@ -32,10 +32,27 @@ def source(family, i):
     return ipaddress.ip_address(0x20010DB8 << 96 | 0x9900 + i << 80 | 1)
 
 
+def wait_for_way(kind, target):
+    """Until a datagram is answered (port unreachable): a fresh lab keeps IPv6 packets back for a second, until neighbours are known."""
+    with socket.socket(kind, socket.SOCK_DGRAM) as s:
+        s.connect((target, 5354))
+        s.settimeout(0.1)
+        for _ in range(100):
+            try:
+                s.send(b"anybody there?")
+                s.recv(1)
+            except ConnectionRefusedError:
+                return
+            except OSError:
+                time.sleep(0.05)
+    sys.exit("block_latency: no way to the server")
+
+
 def send(family, count, gap):
     """In the client: one datagram every `gap` seconds; prints address and time of each."""
     # sources that are nobody's: IP_TRANSPARENT, IPV6_FREEBIND
     kind, level, option = (socket.AF_INET, socket.SOL_IP, 19) if family == 4 else (socket.AF_INET6, 41, 78)
+    wait_for_way(kind, TARGET[family])
     for i in range(count):
         s = socket.socket(kind, socket.SOCK_DGRAM)
         s.setsockopt(level, option, 1)
@@ -110,7 +127,7 @@ def run(args):
         seen = {}
         sender = subprocess.Popen([args.sluice, "lab", "run", "--on", "client", "--", sys.executable, __file__, "--send", str(args.attacks), "--family", str(args.family),
                                    "--gap", str(args.gap)], stdout=subprocess.PIPE, text=True)
-        listen(listener, seen, time.monotonic() + args.attacks * (args.gap + 0.002) + 3)
+        listen(listener, seen, time.monotonic() + args.attacks * (args.gap + 0.002) + 6)
         sent = [line.split() for line in sender.communicate(timeout=60)[0].splitlines()]
         child.terminate()
         child.wait(20)
